@@ -1,0 +1,276 @@
+"""The bus in the domain's words: what each kind of process may ask of it.
+
+Two adapters keep these contracts and pass the same conformance suite: `redis.RedisBus` and
+`memory.MemoryBus`. Every method may raise BusUnavailable; after that the outcome of a call that
+writes is unknown. `p` is a partition number. Entry ids are Redis stream ids ("ms-n", "0-0" is
+before the first). Instants are ms since the epoch by the clock of the Redis server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from minuet.model.event import LiveEvent
+from minuet.model.node_type import NodeType
+
+Fields = list[tuple[str, bytes]]
+"""A stream entry: (name, value) pairs in order; names may repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    p: int
+    id: str
+    fields: Fields
+
+
+# ── coordinator ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """`commit` and `cursor` are where the last commit ended; `takeovers` counts takeovers of
+    another process's expired lease at which the first unread signal was the same as last time."""
+
+    p: int
+    owner: str
+    commit: int
+    cursor: str
+    takeovers: int
+    now: int
+
+
+@dataclass(slots=True)
+class RunWrite:
+    """Changes of one run: hash fields to set. `purge` first drops everything of the run but its
+    head (an archived run); `unlink` drops all (fields are then ignored); `replace` drops
+    everything before setting (a restore)."""
+
+    run: str
+    fields: dict[str, str | bytes]
+    outputs: dict[str, bytes] = field(default_factory=dict)
+    purge: bool = False
+    unlink: bool = False
+    replace: bool = False
+
+
+@dataclass(slots=True)
+class Page:
+    """One stream entry of `{p}:tasks:<type>`: token id -> JSON of TaskToken."""
+
+    type: str
+    tokens: list[tuple[str, bytes]]
+
+
+@dataclass(slots=True)
+class Commit:
+    """One batch of one partition; `number` is that of the commit it builds on.
+
+    `cursor` is the last signal consumed (signals up to it are trimmed). `signals` are appended
+    to the partition's own signals. `dead_letters` go to the stream `{p}:dead` for the recorder.
+    """
+
+    p: int
+    owner: str
+    number: int
+    cursor: str
+    runs: list[RunWrite] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+    timers_add: list[tuple[str, int]] = field(default_factory=list)
+    timers_del: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    signals: list[Fields] = field(default_factory=list)
+    event: bytes | None = None
+    dead_letters: list[Fields] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A run as Redis holds it: `run:<id>` field -> text."""
+
+    fields: Mapping[str, bytes]
+
+
+class CoordinatorBus(Protocol):
+    async def acquire(
+        self, p: int, owner: str, lease_ms: int, *, now: int | None = None
+    ) -> Lease | None:
+        """Take the partition if it is free, expired, or already this owner's; None otherwise.
+        Reads commit number and cursor in the same call. `owner` is fresh for every acquisition.
+        """
+
+    async def renew(self, p: int, owner: str, lease_ms: int) -> int | None:
+        """Extend; the commit number that Redis holds, or None if the lease is not ours."""
+
+    async def release(self, p: int, owner: str) -> bool: ...
+
+    async def read_signals(
+        self, cursors: Mapping[int, str], *, count: int, block_ms: int
+    ) -> list[Entry]:
+        """Entries after each partition's cursor, at most `count` a partition, in order; waits up
+        to `block_ms` for the first (0 = do not wait). One XREAD for all partitions of a node."""
+
+    async def load_runs(self, p: int, runs: Sequence[str]) -> list[Loaded | None]: ...
+
+    async def load_outputs(
+        self, p: int, run: str, nodes: Sequence[str]
+    ) -> list[bytes | None]: ...
+
+    async def commit(self, commit: Commit) -> int:
+        """Apply all or nothing; Redis time after it. Raises Fenced if owner or number are not
+        what Redis holds, and then nothing was written. The new number is `number + 1`."""
+
+    async def fire_timers(self, p: int, *, limit: int = 500, now: int | None = None) -> int | None:
+        """Move due timers into the partition's signals (kind `timer`), at most `limit`; the
+        instant of the next one (it may be due already), or None if there is none."""
+
+    async def backlog(self, p: int) -> dict[str, int]:
+        """Undelivered plus pending entries by node type (gauge; not for decisions of state)."""
+
+
+# ── everybody who sends signals ────────────────────────────────────────────────────────────────
+
+
+class SignalBus(Protocol):
+    async def now(self) -> int: ...
+
+    async def send(self, p: int, signals: Sequence[Fields], *, not_after: int | None = None) -> int:
+        """Append signals unless Redis time is past `not_after`; how many were appended (all or
+        0). Raises Overloaded when Redis refuses for want of memory."""
+
+    async def partitions(self) -> int | None:
+        """The published number of partitions, None if nobody published one."""
+
+    async def publish_partitions(self, count: int) -> None:
+        """Publish it; a smaller number than the published one is ignored."""
+
+    async def heads(self, p: int, runs: Sequence[str]) -> list[bytes | None]:
+        """`head` of each run (see minuet.model.state.Head)."""
+
+
+# ── workers ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A page as a worker holds it. `deliveries` counts this one (1 = first).
+    `start` is the index of the first token that is still this entry's (after a split)."""
+
+    p: int
+    type: str
+    id: str
+    tokens: list[tuple[str, bytes]]
+    deliveries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An entry finished, with the results of the tokens that it still held: (token id, JSON of
+    Outcome)."""
+
+    p: int
+    type: str
+    id: str
+    results: list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """`stale_after_ms`: forgotten when not renewed for that long."""
+
+    id: str
+    kind: str
+    types: list[NodeType]
+    slots: int
+    host: str
+    pid: int
+    started_at: int
+    busy: int = 0
+    stale_after_ms: int = 15_000
+
+
+class WorkerBus(Protocol):
+    async def take(
+        self,
+        type_partitions: Mapping[str, Sequence[int]],
+        consumer: str,
+        *,
+        count: int,
+        block_ms: int,
+    ) -> list[Delivery]:
+        """New pages for this consumer, at most `count` *a stream*; creates missing groups."""
+
+    async def complete(self, done: Sequence[Done]) -> list[bool]:
+        """XACK each entry; where that took it, XDEL and append its results as one `done` signal
+        (all entries of a partition in one call and one signal entry). False: not ours any more,
+        its results were dropped."""
+
+    async def split(
+        self,
+        delivery: Delivery,
+        consumer: str,
+        results: Sequence[tuple[str, bytes]],
+        in_hand: str,
+        unstarted: Sequence[tuple[str, bytes]],
+    ) -> bool:
+        """Record `results`, keep the token `in_hand` in the entry, add the unstarted as a new
+        page. False (and nothing done) if the entry is not this consumer's any more."""
+
+    async def surrender(self, delivery: Delivery, consumer: str) -> bool:
+        """Give an unstarted page back, as one-token entries that keep their delivery count."""
+
+    async def heartbeat(
+        self, consumer: str, held: Sequence[tuple[int, str, str]]
+    ) -> list[bool]:
+        """Renew the claim on entries (p, type, id); False where it is no longer this consumer's."""
+
+    async def cancelled(self, tokens: Sequence[str]) -> list[bool]:
+        """Which of these token ids were cancelled."""
+
+    async def claim(
+        self, p: int, type: str, consumer: str, *, min_idle_ms: int, limit: int,
+        max_deliveries: int, lost: bytes,
+    ) -> int:  # fmt: skip
+        """Split entries that were idle for `min_idle_ms` into one-token entries that carry their
+        delivery count + 1; tokens past `max_deliveries` end instead with `lost` (JSON of Outcome).
+        Cancelled tokens are dropped. How many entries were taken."""
+
+    async def register(self, worker: WorkerInfo) -> None:
+        """Announce or renew a worker (see `workers`)."""
+
+    async def unregister(self, worker_id: str) -> None: ...
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Workers that are not stale."""
+
+    async def emit_live(self, p: int, events: Sequence[LiveEvent]) -> None:
+        """Append to `{p}:live` (trimmed to about 10,000 entries)."""
+
+
+# ── recorder ───────────────────────────────────────────────────────────────────────────────────
+
+
+class RecorderBus(Protocol):
+    async def read_events(
+        self, cursors: Mapping[int, str], *, count: int, block_ms: int
+    ) -> list[Entry]: ...
+
+    async def delete_events(self, ids: Mapping[int, Sequence[str]]) -> None: ...
+
+    async def read_live(
+        self, cursors: Mapping[int, str], *, count: int, block_ms: int
+    ) -> list[Entry]: ...
+
+    async def announce(self, message: bytes) -> None:
+        """Publish to everybody who listens with `announcements` (no memory, may be lost)."""
+
+
+class CacheBus(Protocol):
+    """The Redis side of the content-addressed store: `cas:<tenant>:<digest>`."""
+
+    async def cas_put(self, tenant: str, digest: str, data: bytes, *, ttl_s: int) -> None: ...
+
+    async def cas_get(self, tenant: str, digest: str, *, ttl_s: int) -> bytes | None:
+        """The blob, its life extended to `ttl_s`."""

@@ -1,0 +1,91 @@
+"""The workflow document as people write it (`schemas/document.json` is its normative schema)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+API_VERSION = "minuet/v1"
+
+Json = Any
+
+
+class Retry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Attempts of one execution. Durations are texts such as "250ms", "1m30s" or "48h"."""
+
+    max_attempts: int = 1
+    initial: str = "1s"
+    multiplier: float = 2.0
+    max: str = "60s"
+
+
+class Ui(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the builder drew the node; outside the digest."""
+
+    x: float | None = None
+    y: float | None = None
+
+
+class Node(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    id: str
+    type: str
+    config: dict[str, Json] = {}
+    title: str | None = None
+    description: str | None = None
+    join: Literal["all", "any"] | int = "all"
+    retry: Retry | None = None
+    timeout: str | None = None
+    on_error: Literal["fail", "continue"] = "fail"
+    ui: dict[str, Json] | None = None
+
+
+class Loop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"while_": "while"}):
+    """Marks a back edge."""
+
+    while_: str
+    max_iterations: int
+
+
+class Edge(
+    msgspec.Struct,
+    frozen=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    rename={"source": "from", "target": "to"},
+):
+    source: str
+    target: str
+    on: str | None = None
+    when: str | None = None
+    otherwise: bool = False
+    loop: Loop | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    deadline: str | None = None
+    max_agents: int = 5
+    max_parallel: int = 1000
+    unknown_types: Literal["skip", "fail"] = "skip"
+
+
+class Workflow(
+    msgspec.Struct,
+    frozen=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    rename={"api_version": "apiVersion"},
+):
+    """One version of a workflow, unresolved and unchecked: `minuet.ir.compile` judges it."""
+
+    api_version: str
+    name: str
+    nodes: list[Node]
+    edges: list[Edge] = []
+    title: str | None = None
+    description: str | None = None
+    inputs: dict[str, Json] | None = None
+    outputs: Json = None
+    settings: Settings = Settings()
+    labels: dict[str, str] = {}
+    ui: dict[str, Json] | None = None

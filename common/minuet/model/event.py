@@ -1,0 +1,95 @@
+"""Events: the history of a run. Folding them gives back its state (see `minuet.ir.fold`).
+
+A commit writes one entry to `{p}:events` with the single field `e`: the JSON of `CommitRecord`.
+A run's event ids are its `seq`: 1, 2, 3 ... without a gap; the i-th event of a transition has id
+`first_seq + i`.
+
+Event types and their data
+    run.started    {deadline_at?}
+    run.waiting    {}                       every live token waits
+    run.ended      {status, outputs?, outputs_ref?, error?}
+    node.ready     {attempt, iteration?, held?}   held: armed, dispatched by a later node.ready
+    node.waiting   {attempt, due_at?}
+    node.retrying  {attempt, due_at, error}       attempt is the coming one
+    node.ended     {status, port, attempt, output?, output_ref?, error?, taken?,
+                    started_at?, ended_at?, worker?}
+                   taken: indices of the out-edges taken, among the node's own in document order;
+                   absent when they follow from the port alone
+    command.refused {number, reason}
+    warning        {code, message}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+EVENT_VERSION = 1
+
+
+class Event(msgspec.Struct, omit_defaults=True):
+    """One event without its id: position in the transition gives it. `time` is ms since the epoch,
+    present only in what the API sends (inside a transition the record's time counts)."""
+
+    type: str
+    node: str | None = None
+    gen: int | None = None
+    data: dict[str, Any] = {}
+
+
+class TransitionRecord(msgspec.Struct, omit_defaults=True):
+    """What one commit did to one run.
+
+    `prev` names the (owner, commit) of the run's previous transition, "" for the first: a record
+    whose `prev` is not the last stored one belongs to a forked history. `cmd` is the number of
+    the last command applied, `status` a RunStatus number, `counter` the live tokens after it.
+    `events` is the JSON of list[Event], kept raw.
+    """
+
+    run: str
+    tenant: str
+    prev: str
+    seq: int
+    cmd: int
+    status: int
+    counter: int
+    count: int
+    events: msgspec.Raw
+
+    @property
+    def first_seq(self) -> int:
+        """Id of the first event; `seq` is that of the last."""
+        return self.seq - self.count + 1
+
+
+class CommitRecord(msgspec.Struct):
+    """All transitions of one commit. `time` is ms since the epoch (Redis time)."""
+
+    owner: str
+    commit: int
+    time: int
+    runs: list[TransitionRecord]
+    v: int = EVENT_VERSION
+
+    @property
+    def id(self) -> str:
+        return f"{self.owner}/{self.commit}"
+
+
+class LiveEvent(msgspec.Struct, omit_defaults=True):
+    """What workers tell beside the history: `{p}:live`, one field `l` an entry; may be lost.
+
+    type is node.started, node.progress or node.log; `time` is ms since the epoch.
+    node.log {level, message, fields?} · node.progress {fraction?, message?} · node.started {worker}
+    """
+
+    type: str
+    run: str
+    tenant: str
+    node: str
+    gen: int
+    attempt: int
+    time: int
+    data: dict[str, Any] = {}
+    v: int = EVENT_VERSION

@@ -1,0 +1,66 @@
+"""The compiled document (IR). Its canonical JSON is stored by digest; coordinators load it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+IR_VERSION = 1
+
+JOIN_ALL = 0  # any other value is the number of taken edges that arms the node
+
+
+class IrRetry(msgspec.Struct, frozen=True, array_like=True):
+    max_attempts: int = 1
+    initial_ms: int = 1000
+    multiplier: float = 2.0
+    max_ms: int = 60_000
+
+
+class IrNode(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`reads` are the path texts that the config's templates name; `returns` the paths of this
+    node's own output ("output.score") that edges, inline nodes and run outputs read.
+
+    `unknown` nodes end on success with null output, flagged skipped.
+    """
+
+    id: str
+    type: str
+    config: msgspec.Raw = msgspec.Raw(b"{}")
+    effect: str = "idempotent"
+    inline: bool = False
+    unknown: bool = False
+    join: int = JOIN_ALL
+    reads: list[str] = []
+    returns: list[str] = []
+    timeout_ms: int = 60_000
+    retry: IrRetry = IrRetry()
+    on_error_continue: bool = False
+
+
+class IrEdge(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`source` and `target` index `Ir.nodes`; `on` is resolved (never absent)."""
+
+    source: int
+    target: int
+    on: str = "success"
+    when: str | None = None
+    otherwise: bool = False
+    loop: bool = False
+
+
+class Ir(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Nodes in topological order of the forward edges, ties by document order."""
+
+    workflow: str
+    nodes: list[IrNode]
+    edges: list[IrEdge]
+    document: str = ""
+    v: int = IR_VERSION
+    outputs: msgspec.Raw | None = None
+    output_reads: list[str] = []
+    input_reads: list[str] = []
+    inputs_schema: dict[str, Any] | None = None
+    deadline_ms: int | None = None
+    max_parallel: int = 1000

@@ -1,0 +1,104 @@
+"""Signals: what the coordinator must react to, as they stand in `{p}:signals`.
+
+A stream entry is a flat list of fields. Field `k` is the kind; the rest depends on it:
+
+    start, command, restore, archived, reemit, continue     s = JSON of the struct below
+    done      one field a token: token id = JSON of Outcome
+    timer     one field a timer: member   = due_at in ms
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from .token import CasRef
+
+SIGNAL_VERSION = 1
+
+Kind = Literal["start", "command", "restore", "archived", "reemit", "continue", "done", "timer"]
+
+
+class Start(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Command 0 of a run. `ir` is the digest of the compiled document in the tenant's CAS.
+
+    Inputs stand in `inputs`, or, above the inline limit, in `inputs_ref` with the values of the
+    paths that the document reads inline ("inputs.domain") in `values`.
+    `not_after` is Redis time in ms; a later append is refused. `accepted_at` is ms since the epoch.
+    """
+
+    run: str
+    tenant: str
+    ir: str
+    workflow: str
+    accepted_at: int
+    v: int = SIGNAL_VERSION
+    workflow_version: int | None = None
+    inputs: msgspec.Raw = msgspec.Raw(b"{}")
+    inputs_ref: CasRef | None = None
+    values: dict[str, Any] = {}
+    traceparent: str | None = None
+    not_after: int = 0
+
+
+class Command(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Command `number` >= 1 of a run; the owner applies only the next number."""
+
+    run: str
+    number: int
+    name: Literal["cancel"]
+    v: int = SIGNAL_VERSION
+    data: dict[str, Any] = {}
+    principal: str = ""
+    not_after: int = 0
+
+
+class Restore(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Install the state that Postgres holds: `state` is the CAS reference of a RunSnapshot.
+
+    Installed if the owner's own seq is lower, or if `fork` (the recorder saw a history that does
+    not follow the stored one).
+    """
+
+    run: str
+    tenant: str
+    seq: int
+    state: CasRef
+    v: int = SIGNAL_VERSION
+    fork: bool = False
+    not_after: int = 0
+
+
+class Archived(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The recorder stored the run's last event (`seq`): its keys may shrink."""
+
+    run: str
+    seq: int
+    v: int = SIGNAL_VERSION
+
+
+class Reemit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """These tokens stand in no stream: dispatch again those that are still ready."""
+
+    run: str
+    tokens: list[str]
+    v: int = SIGNAL_VERSION
+
+
+class Continue(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The owner's note to itself: go on with the armed nodes of a run."""
+
+    run: str
+    v: int = SIGNAL_VERSION
+
+
+RunSignal = Start | Command | Restore | Archived | Reemit | Continue
+SIGNAL_TYPES: dict[str, type[RunSignal]] = {
+    "start": Start,
+    "command": Command,
+    "restore": Restore,
+    "archived": Archived,
+    "reemit": Reemit,
+    "continue": Continue,
+}

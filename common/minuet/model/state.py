@@ -1,0 +1,88 @@
+"""A run's state as it is stored: by the commit in Redis, and as the snapshot of a restore.
+
+Redis keeps it in hash `run:<id>`: `head` and `meta` below, `n:<node>` = text of NodeRecord for
+every node that left pending; and in hash `out:<id>`: node id = JSON of Stored. An output that is
+null has no field.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .signal import Start
+from .status import NodeStatus, RunStatus
+from .token import CasRef
+
+
+class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A value: inline, or a reference with the values of the paths that are read inline
+    (keys as in Outcome.values)."""
+
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    ref: CasRef | None = None
+    values: dict[str, Any] = {}
+
+
+class NodeRecord(NamedTuple):
+    """`n:<node>`. `due_at` (ms) is the node's timer, 0 if it has none. Counts are of edges."""
+
+    status: NodeStatus
+    gen: int = 0
+    attempt: int = 0
+    iteration: int = 0
+    taken: int = 0
+    dead: int = 0
+    due_at: int = 0
+    port: str = ""
+
+    def encode(self) -> str:
+        s, gen, attempt, iteration, taken, dead, due_at, port = self
+        return f"{int(s)} {gen} {attempt} {iteration} {taken} {dead} {due_at} {port}"
+
+    @classmethod
+    def decode(cls, text: str) -> NodeRecord:
+        """Raises ValueError on anything that `encode` did not write."""
+        s, gen, attempt, iteration, taken, dead, due_at, port = text.split(" ")
+        return cls(
+            NodeStatus(int(s)), int(gen), int(attempt), int(iteration), int(taken), int(dead),
+            int(due_at), port,
+        )  # fmt: skip
+
+
+class Head(NamedTuple):
+    """`head` of `run:<id>`: all of it that outlives the run until its keys are unlinked.
+
+    `last` is the (owner/commit) of the last commit that touched the run; `cmd` the number of the
+    last command applied; `deadline_at` ms or 0.
+    """
+
+    status: RunStatus
+    seq: int
+    cmd: int
+    counter: int
+    last: str
+    deadline_at: int = 0
+
+    def encode(self) -> str:
+        status, seq, cmd, counter, last, deadline_at = self
+        return f"{int(status)} {seq} {cmd} {counter} {last} {deadline_at}"
+
+    @classmethod
+    def decode(cls, text: str) -> Head:
+        """Raises ValueError on anything that `encode` did not write."""
+        status, seq, cmd, counter, last, deadline_at = text.split(" ")
+        return cls(
+            RunStatus(int(status)), int(seq), int(cmd), int(counter), last, int(deadline_at)
+        )
+
+
+class RunSnapshot(msgspec.Struct, omit_defaults=True):
+    """A whole run, as folding its history gives it; what a `restore` installs."""
+
+    start: Start
+    head: str
+    nodes: dict[str, str]
+    outputs: dict[str, Stored] = {}
+    v: int = 1

@@ -1,0 +1,70 @@
+"""The states of runs and nodes: one vocabulary for the router, Redis, SQL, JSON and the browser."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+
+class NodeStatus(IntEnum):
+    """State of one node of a run. The numbers are stored in Redis: never renumber.
+
+    ARMED is ready but not yet dispatched (held by a batch bound); people see it as `ready`.
+    """
+
+    PENDING = 0
+    ARMED = 1
+    READY = 2
+    WAITING = 3
+    RETRYING = 4
+    SUCCEEDED = 5
+    FAILED = 6
+    SKIPPED = 7
+    CANCELLED = 8
+    TIMED_OUT = 9
+
+    @property
+    def live(self) -> bool:
+        """The node holds a token: it counts in the run's counter."""
+        return NodeStatus.ARMED <= self <= NodeStatus.RETRYING
+
+    @property
+    def ended(self) -> bool:
+        return self >= NodeStatus.SUCCEEDED
+
+    @property
+    def word(self) -> str:
+        """The word that API and UI use."""
+        return "ready" if self is NodeStatus.ARMED else self.name.lower()
+
+
+class RunStatus(IntEnum):
+    """State of a run. The numbers are stored in Redis: never renumber."""
+
+    QUEUED = 0
+    RUNNING = 1
+    WAITING = 2
+    PAUSED = 3
+    CANCELLING = 4
+    COMPENSATING = 5
+    SUCCEEDED = 6
+    FAILED = 7
+    CANCELLED = 8
+    TIMED_OUT = 9
+
+    @property
+    def ended(self) -> bool:
+        return self >= RunStatus.SUCCEEDED
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+NODE_STATUS_BY_WORD: Final = {s.name.lower(): s for s in NodeStatus}
+RUN_STATUS_BY_WORD: Final = {s.word: s for s in RunStatus}
+
+# Ports that every node type may end on; types add labels of their own.
+SUCCESS: Final = "success"
+ERROR: Final = "error"
+TIMEOUT: Final = "timeout"
