@@ -1,0 +1,1 @@
+"""Schema migrations; `python -m minuet.migrations` applies them."""

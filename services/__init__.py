@@ -1,0 +1,1 @@
+"""One folder a process; started by `python -m minuet.services.<name>`."""
