@@ -11,7 +11,7 @@ from pathlib import Path
 from setuptools import Extension, find_namespace_packages, setup
 
 ROOT = Path(__file__).parent
-# The links common/minuet/{services,migrations,schemas} only serve tools that cannot read this table.
+# The links in common/minuet only serve tools that cannot read this table.
 PACKAGE_DIRS = {
     "minuet": "common/minuet",
     "minuet.services": "services",
@@ -22,12 +22,15 @@ ROUTER_SOURCE = "common/minuet/ir/router.pyx"
 
 
 def packages_below(name: str, folder: str) -> list[str]:
-    """The package `name` in `folder` and every folder with files below it, data folders included."""
+    """The package `name` in `folder` and every folder with files below it, data included."""
     links = [link.name for link in Path(folder).iterdir() if link.is_symlink()]
     below = find_namespace_packages(
         folder, exclude=["*__pycache__*", *links, *(f"{link}.*" for link in links)]
     )
-    return [name, *(f"{name}.{package}" for package in sorted(below) if holds_files(folder, package))]
+    return [
+        name,
+        *(f"{name}.{package}" for package in sorted(below) if holds_files(folder, package)),
+    ]
 
 
 def holds_files(folder: str, package: str) -> bool:

@@ -22,7 +22,9 @@ def main() -> int:
     if os.environ.get("MINUET_REQUIRE_COMPILED") == "1":
         print("Router: not compiled, but MINUET_REQUIRE_COMPILED=1 demands it", file=sys.stderr)
         return 1
-    print("Router: plain-Python reference (slower). Install a C compiler and run `make setup` again.")
+    print(
+        "Router: plain-Python reference (slower). Install a C compiler and run `make setup` again."
+    )
     return 0
 
 

@@ -1,0 +1,231 @@
+"""Every setting of every process: one frozen class a concern, defaults visible, units in names.
+
+A main calls `Settings.from_env(os.environ)` once and hands the parts on; nothing else reads the
+environment. All faults are reported together. Secrets and addresses stay out of `repr`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from .environment import EnvironmentReader, SettingsError
+
+__all__ = [
+    "BlobSettings",
+    "CoordinatorSettings",
+    "DatabaseSettings",
+    "DrainSettings",
+    "LogSettings",
+    "MetricsSettings",
+    "NetworkSettings",
+    "OrchestratorSettings",
+    "RedisSettings",
+    "Settings",
+    "SettingsError",
+    "WorkerSettings",
+]
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisSettings:
+    """`url` is redis://, rediss:// or unix:///path. `key_prefix` parts suites on one server."""
+
+    url: str = field(default="redis://127.0.0.1:6379/0", repr=False)
+    key_prefix: str = ""
+
+    @classmethod
+    def read(cls, env: EnvironmentReader) -> Self:
+        return cls(
+            url=env.address("MINUET_REDIS_URL", cls().url, ("redis", "rediss", "unix")),
+            key_prefix=env.text("MINUET_KEY_PREFIX", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseSettings:
+    """`url` is postgresql://, as asyncpg reads it; SQLAlchemy wants `sqlalchemy_url`."""
+
+    url: str = field(default="postgresql://minuet@127.0.0.1:5432/minuet", repr=False)
+    pool_size: int = 10
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.url.replace("postgresql://", "postgresql+asyncpg://", 1)
+
+    @classmethod
+    def read(cls, env: EnvironmentReader) -> Self:
+        return cls(
+            url=env.address("MINUET_DATABASE_URL", cls().url, ("postgresql",)),
+            pool_size=env.integer("MINUET_DATABASE_POOL_SIZE", 10, low=1, high=500),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    level: str = "info"
+
+    @classmethod
+    def read(cls, env: EnvironmentReader) -> Self:
+        return cls(level=env.choice("MINUET_LOG_LEVEL", "info", LOG_LEVELS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Where a process serves /healthz, /readyz and /metrics. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+
+    @classmethod
+    def read(cls, env: EnvironmentReader) -> Self:
+        return cls(
+            host=env.text("MINUET_METRICS_HOST", "127.0.0.1"),
+            port=env.integer("MINUET_METRICS_PORT", 0, low=0, high=65535),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrchestratorSettings:
+    """`bootstrap_api_key`, if set, is an administrator's key from the first start on."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    bootstrap_api_key: str | None = field(default=None, repr=False)
+    max_body_bytes: int = 10 * 1024 * 1024
+    partitions: int = 8
+    reconcile_interval_s: float = 30.0
+
+    @classmethod
+    def read(cls, env: EnvironmentReader) -> Self:
+        return cls(
+            host=env.text("MINUET_HOST", "127.0.0.1"),
+            port=env.integer("MINUET_PORT", 8080, low=0, high=65535),
+            bootstrap_api_key=env.secret("MINUET_BOOTSTRAP_API_KEY"),
+            max_body_bytes=env.integer(
+                "MINUET_MAX_BODY_BYTES", 10 * 1024 * 1024, low=1024, high=1 << 30
+            ),
+            partitions=env.integer("MINUET_PARTITIONS", 8, low=1, high=4096),
+            reconcile_interval_s=env.decimal(
+                "MINUET_RECONCILE_INTERVAL_S", 30.0, low=0.1, high=3600.0
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorSettings:
+    """A killed coordinator's partitions are taken over after at most `lease_ms`."""
+
+    lease_ms: int = 3_000
+    renew_ms: int = 900
+    batch_signals: int = 512
+
+    @classmethod
+    def read(cls, env: EnvironmentReader) -> Self:
+        settings = cls(
+            lease_ms=env.integer("MINUET_COORDINATOR_LEASE_MS", 3_000, low=300, high=60_000),
+            renew_ms=env.integer("MINUET_COORDINATOR_RENEW_MS", 900, low=50, high=20_000),
+            batch_signals=env.integer("MINUET_COORDINATOR_BATCH_SIGNALS", 512, low=1, high=4_000),
+        )
+        env.require(
+            settings.renew_ms * 3 < settings.lease_ms,
+            "MINUET_COORDINATOR_RENEW_MS must be under a third of MINUET_COORDINATOR_LEASE_MS",
+        )
+        return settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """`slots` is how many pages run at once in one process."""
+
+    lease_ms: int = 30_000
+    heartbeat_ms: int = 5_000
+    slots: int = 64
+    max_deliveries: int = 5
+
+    @classmethod
+    def read(cls, env: EnvironmentReader) -> Self:
+        settings = cls(
+            lease_ms=env.integer("MINUET_WORKER_LEASE_MS", 30_000, low=300, high=3_600_000),
+            heartbeat_ms=env.integer("MINUET_WORKER_HEARTBEAT_MS", 5_000, low=50, high=1_200_000),
+            slots=env.integer("MINUET_WORKER_SLOTS", 64, low=1, high=10_000),
+            max_deliveries=env.integer("MINUET_WORKER_MAX_DELIVERIES", 5, low=1, high=100),
+        )
+        env.require(
+            settings.heartbeat_ms * 3 < settings.lease_ms,
+            "MINUET_WORKER_HEARTBEAT_MS must be under a third of MINUET_WORKER_LEASE_MS",
+        )
+        return settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    """What nodes may dial although it is not global unicast: networks or host names."""
+
+    allow: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, env: EnvironmentReader) -> Self:
+        return cls(allow=env.items("MINUET_NET_ALLOW"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobSettings:
+    """Values up to `inline_limit_bytes` travel inside tokens and events, larger ones by digest."""
+
+    inline_limit_bytes: int = 4_096
+    cache_ttl_s: int = 3_600
+
+    @classmethod
+    def read(cls, env: EnvironmentReader) -> Self:
+        return cls(
+            inline_limit_bytes=env.integer("MINUET_INLINE_LIMIT_BYTES", 4_096, low=0, high=1 << 20),
+            cache_ttl_s=env.integer("MINUET_BLOB_CACHE_TTL_S", 3_600, low=1, high=30 * 86_400),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainSettings:
+    """How long a process that was asked to stop may finish what it has in hand."""
+
+    timeout_s: float = 5.0
+
+    @classmethod
+    def read(cls, env: EnvironmentReader) -> Self:
+        return cls(timeout_s=env.decimal("MINUET_DRAIN_TIMEOUT_S", 5.0, low=0.0, high=3600.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    redis: RedisSettings = field(default_factory=RedisSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    orchestrator: OrchestratorSettings = field(default_factory=OrchestratorSettings)
+    coordinator: CoordinatorSettings = field(default_factory=CoordinatorSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    blob: BlobSettings = field(default_factory=BlobSettings)
+    drain: DrainSettings = field(default_factory=DrainSettings)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read all settings; raises SettingsError with every fault at once."""
+        reader = EnvironmentReader(env)
+        settings = cls(
+            redis=RedisSettings.read(reader),
+            database=DatabaseSettings.read(reader),
+            log=LogSettings.read(reader),
+            metrics=MetricsSettings.read(reader),
+            orchestrator=OrchestratorSettings.read(reader),
+            coordinator=CoordinatorSettings.read(reader),
+            worker=WorkerSettings.read(reader),
+            network=NetworkSettings.read(reader),
+            blob=BlobSettings.read(reader),
+            drain=DrainSettings.read(reader),
+        )
+        reader.raise_if_faulty()
+        return settings

@@ -1,0 +1,1 @@
+"""Logs, metrics and traces, under the same names in every process."""
