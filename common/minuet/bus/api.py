@@ -32,7 +32,9 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Lease:
     """`commit` and `cursor` are where the last commit ended; `takeovers` counts takeovers of
-    another process's expired lease at which the first unread signal was the same as last time."""
+    another process's expired lease at which the first unread signal was the same as last time:
+    0 at the first takeover and whenever that signal differs or there is none. Only an expired
+    lease counts: a release keeps the count, and acquiring a released or own lease returns it."""
 
     p: int
     owner: str
@@ -70,6 +72,8 @@ class Commit:
 
     `cursor` is the last signal consumed (signals up to it are trimmed). `signals` are appended
     to the partition's own signals. `dead_letters` go to the stream `{p}:dead` for the recorder.
+    `timers_add` is (member, due_at), an instant; deletions come first, so a member in both lists
+    stands. `cancelled` is remembered for one hour. `event` is the JSON of a CommitRecord.
     """
 
     p: int
@@ -120,14 +124,17 @@ class CoordinatorBus(Protocol):
 
     async def commit(self, commit: Commit) -> int:
         """Apply all or nothing; Redis time after it. Raises Fenced if owner or number are not
-        what Redis holds, and then nothing was written. The new number is `number + 1`."""
+        what Redis holds, and then nothing was written. The new number is `number + 1`. An expired
+        lease that nobody took still commits: only another owner or number refuses."""
 
     async def fire_timers(self, p: int, *, limit: int = 500, now: int | None = None) -> int | None:
-        """Move due timers into the partition's signals (kind `timer`), at most `limit`; the
-        instant of the next one (it may be due already), or None if there is none."""
+        """Move due timers into the partition's signals (one entry of kind `timer`, ordered by
+        instant, then member), at most `limit`; the instant of the next one (it may be due
+        already), or None if there is none."""
 
     async def backlog(self, p: int) -> dict[str, int]:
-        """Undelivered plus pending entries by node type (gauge; not for decisions of state)."""
+        """Undelivered plus pending entries by node type (gauge; not for decisions of state).
+        A type without any may be absent."""
 
 
 # ── everybody who sends signals ────────────────────────────────────────────────────────────────
@@ -155,8 +162,7 @@ class SignalBus(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A page as a worker holds it. `deliveries` counts this one (1 = first).
-    `start` is the index of the first token that is still this entry's (after a split)."""
+    """A page as a worker holds it. `deliveries` counts this one (1 = first)."""
 
     p: int
     type: str
@@ -219,7 +225,9 @@ class WorkerBus(Protocol):
         page. False (and nothing done) if the entry is not this consumer's any more."""
 
     async def surrender(self, delivery: Delivery, consumer: str) -> bool:
-        """Give an unstarted page back, as one-token entries that keep their delivery count."""
+        """Give an unstarted page back, as one-token entries that keep their delivery count: this
+        delivery does not count, so the next one carries the same number. False (and nothing done)
+        if the entry is not this consumer's any more."""
 
     async def heartbeat(
         self, consumer: str, held: Sequence[tuple[int, str, str]]
@@ -233,9 +241,11 @@ class WorkerBus(Protocol):
         self, p: int, type: str, consumer: str, *, min_idle_ms: int, limit: int,
         max_deliveries: int, lost: bytes,
     ) -> int:  # fmt: skip
-        """Split entries that were idle for `min_idle_ms` into one-token entries that carry their
-        delivery count + 1; tokens past `max_deliveries` end instead with `lost` (JSON of Outcome).
-        Cancelled tokens are dropped. How many entries were taken."""
+        """Split entries that were idle for `min_idle_ms` into one-token entries whose next
+        delivery carries the entry's delivery count + 1; where that would pass `max_deliveries`
+        the token ends instead with `lost` (JSON of Outcome, in one `done` signal a call). Of a
+        split entry only the token in hand counts. Cancelled tokens are dropped. How many entries
+        were taken, at most `limit`."""
 
     async def register(self, worker: WorkerInfo) -> None:
         """Announce or renew a worker (see `workers`)."""
