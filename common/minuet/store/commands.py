@@ -1,0 +1,146 @@
+"""Commands of runs: numbered rows, relayed until a recorded transition confirms them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .runs import START_COLUMNS, StartRow
+
+if TYPE_CHECKING:
+    from .database import Connection
+
+
+class CommandRow(msgspec.Struct, frozen=True):
+    run_id: str
+    number: int
+    name: str
+    data: dict[str, Any]
+    principal: str
+    created_at: datetime
+
+
+class PendingRun(msgspec.Struct, frozen=True):
+    """A live run with unconfirmed commands; `start` is set if command 0 is among them."""
+
+    id: str
+    partition: int
+    start: StartRow | None
+    commands: list[CommandRow]
+
+
+class CommandState(msgspec.Struct, frozen=True):
+    """A command with what is recorded of its run."""
+
+    number: int
+    name: str
+    principal: str
+    created_at: datetime
+    cmd: int
+    status: int
+
+
+_COMMAND = "run_id, number, name, data, principal, created_at"
+
+_CLAIM = f"""
+with due as (
+  select id from runs u where cmd < last_command and status < 6 and (relayed_at is null
+    or relayed_at + least($3, greatest($2, relayed_at - (
+      select min(created_at) from commands k where k.run_id = u.id and k.number > u.cmd)
+    )) <= now())
+  order by accepted_at limit $1 for update skip locked
+)
+update runs r set relayed_at = now() from due where r.id = due.id returning r.cmd, {START_COLUMNS}
+"""  # noqa: S608 - a constant list of columns
+
+
+async def add_command(
+    c: Connection,
+    run: str,
+    name: str,
+    *,
+    tenant: str,
+    principal: str,
+    data: dict[str, Any],
+    idempotency_key: str | None = None,
+) -> CommandRow | None:
+    """Give the command the run's next number and write it, in the caller's transaction.
+
+    None if the run does not exist or has ended. The run's row stays locked until the transaction
+    ends, so numbers have no gaps. Raises asyncpg's UniqueViolationError if the key is taken.
+    """
+    number = await c.fetchval(
+        "update runs set last_command = last_command + 1, relayed_at = now() "
+        "where id = $1 and tenant = $2 and status < 6 returning last_command",
+        run, tenant,
+    )  # fmt: skip
+    if number is None:
+        return None
+    row = await c.fetchrow(
+        "insert into commands (run_id, number, name, data, principal, idempotency_key, "  # noqa: S608
+        f"created_at) values ($1, $2, $3, $4, $5, $6, now()) returning {_COMMAND}",
+        run, number, name, data, principal, idempotency_key,
+    )  # fmt: skip
+    assert row is not None
+    return CommandRow(**row)
+
+
+async def find_command(c: Connection, run: str, idempotency_key: str) -> CommandRow | None:
+    row = await c.fetchrow(
+        f"select {_COMMAND} from commands "  # noqa: S608 - a constant list of columns
+        "where run_id = $1 and idempotency_key = $2",
+        run, idempotency_key,
+    )  # fmt: skip
+    return CommandRow(**row) if row else None
+
+
+async def get_command(c: Connection, tenant: str, run: str, number: int) -> CommandState | None:
+    row = await c.fetchrow(
+        "select k.number, k.name, k.principal, k.created_at, r.cmd, r.status from commands k "
+        "join runs r on r.id = k.run_id where r.tenant = $1 and k.run_id = $2 and k.number = $3",
+        tenant, run, number,
+    )  # fmt: skip
+    return CommandState(**row) if row else None
+
+
+async def claim_unconfirmed(
+    c: Connection, *, limit: int, least_s: float, most_s: float
+) -> list[PendingRun]:
+    """Live runs whose commands wait for confirmation and are due again, the oldest first.
+
+    A run is due when as much time has passed since it was last relayed as had passed then since
+    its first unconfirmed command was accepted, at least `least_s`, at most `most_s`: the spacing
+    doubles. Marks the runs as relayed now; rows that another orchestrator has in hand are left
+    to it.
+    """
+    rows = await c.fetch(_CLAIM, limit, timedelta(seconds=least_s), timedelta(seconds=most_s))
+    starts = {row["id"]: (row["cmd"], StartRow(*tuple(row)[1:])) for row in rows}
+    commands = await _commands_after(c, {id: cmd for id, (cmd, _) in starts.items()})
+    pending = [
+        PendingRun(id, start.partition, start if cmd < 0 else None, commands.get(id, []))
+        for id, (cmd, start) in starts.items()
+    ]
+    return sorted(pending, key=lambda run: starts[run.id][1].accepted_at)
+
+
+async def _commands_after(c: Connection, cmds: dict[str, int]) -> dict[str, list[CommandRow]]:
+    """Each run's commands above its confirmed number, start excepted, in number order."""
+    rows = await c.fetch(
+        f"select {_COMMAND} from commands k "  # noqa: S608 - a constant list of columns
+        "join unnest($1::text[], $2::int[]) as w (id, cmd) on k.run_id = w.id "
+        "where k.number > greatest(w.cmd, 0) order by k.run_id, k.number",
+        list(cmds), list(cmds.values()),
+    )  # fmt: skip
+    grouped: dict[str, list[CommandRow]] = {}
+    for row in rows:
+        grouped.setdefault(row["run_id"], []).append(CommandRow(**row))
+    return grouped
+
+
+async def count_unconfirmed(c: Connection) -> int:
+    """Live runs with a command that no recorded transition confirms yet (gauge)."""
+    return int(
+        await c.fetchval("select count(*) from runs where cmd < last_command and status < 6") or 0
+    )

@@ -1,0 +1,220 @@
+"""The runs table: acceptance, and the projections that the recorder keeps up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from minuet.model.status import RunStatus
+from minuet.model.token import CasRef
+
+from .page import Position
+
+if TYPE_CHECKING:
+    from .database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """An accepted run as it is first written. Exactly one of `inputs` (canonical JSON) and
+    `inputs_ref` is set; `start_values` goes with the latter."""
+
+    id: str
+    tenant: str
+    partition: int
+    workflow: str
+    version: int | None
+    document_digest: str
+    ir_digest: str
+    principal: str
+    accepted_at: datetime
+    inputs: bytes | None
+    inputs_ref: CasRef | None = None
+    start_values: dict[str, Any] | None = None
+    labels: dict[str, str] | None = None
+    idempotency_key: str | None = None
+    request_digest: str | None = None
+    traceparent: str | None = None
+
+
+class StartRow(msgspec.Struct, frozen=True):
+    """What the start signal of a run is made of."""
+
+    id: str
+    tenant: str
+    partition: int
+    workflow: str
+    version: int | None
+    ir_digest: str
+    accepted_at: datetime
+    inputs: bytes | None
+    inputs_ref: dict[str, Any] | None
+    start_values: dict[str, Any] | None
+    traceparent: str | None
+
+
+class RunRow(msgspec.Struct, frozen=True):
+    """A run as the API shows it."""
+
+    id: str
+    partition: int
+    workflow: str
+    version: int | None
+    document_digest: str
+    ir_digest: str
+    status: int
+    cmd: int
+    last_command: int
+    seq: int
+    counter: int
+    inputs: bytes | None
+    inputs_ref: dict[str, Any] | None
+    outputs: bytes | None
+    outputs_ref: dict[str, Any] | None
+    error: dict[str, Any] | None
+    labels: dict[str, str] | None
+    principal: str
+    idempotency_key: str | None
+    retry_of: str | None
+    accepted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class RunLine(msgspec.Struct, frozen=True):
+    """A row of the list of runs: no payloads."""
+
+    id: str
+    workflow: str
+    version: int | None
+    status: int
+    counter: int
+    labels: dict[str, str] | None
+    accepted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a run is recorded."""
+
+    id: str
+    status: int
+    seq: int
+    cmd: int
+
+    @property
+    def ended(self) -> bool:
+        return RunStatus(self.status).ended
+
+
+_RUN = """id, partition, workflow, version, document_digest, ir_digest, status, cmd, last_command,
+ seq, counter, inputs, inputs_ref, outputs,
+ outputs_ref, error, labels,
+ principal, idempotency_key, retry_of, accepted_at, started_at, ended_at"""
+
+START_COLUMNS = """r.id, r.tenant, r.partition, r.workflow, r.version, r.ir_digest, r.accepted_at,
+ r.inputs, r.inputs_ref, r.start_values, r.traceparent"""
+
+_INSERT = """
+with new as (
+  insert into runs (id, tenant, partition, workflow, version, document_digest, ir_digest, status,
+    principal, accepted_at, relayed_at, inputs, inputs_ref, start_values, labels, idempotency_key,
+    request_digest, traceparent)
+  select n.id, n.tenant, n.partition, n.workflow, n.version, n.document_digest, n.ir_digest, 0,
+    n.principal, n.accepted_at, n.accepted_at, n.inputs, n.inputs_ref::jsonb,
+    n.start_values::jsonb, n.labels::jsonb, n.idempotency_key, n.request_digest, n.traceparent
+  from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::int[], $6::text[], $7::text[],
+    $8::text[], $9::timestamptz[], $10::bytea[], $11::text[], $12::text[], $13::text[],
+    $14::text[], $15::text[], $16::text[])
+    as n (id, tenant, partition, workflow, version, document_digest, ir_digest, principal,
+      accepted_at, inputs, inputs_ref, start_values, labels, idempotency_key, request_digest,
+      traceparent)
+  on conflict do nothing
+  returning id, principal, idempotency_key, accepted_at
+), command as (
+  insert into commands (run_id, number, name, data, principal, idempotency_key, created_at)
+  select id, 0, 'start', '{}'::jsonb, principal, idempotency_key, accepted_at from new
+)
+select id from new
+"""
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
+async def insert_runs(c: Connection, runs: Sequence[NewRun]) -> set[str]:
+    """Write runs and their command 0, all in one statement; the ids that were written.
+
+    A run whose idempotency key is taken is left out. Everything stands or nothing.
+    """
+    rows = await c.fetch(
+        _INSERT,
+        [r.id for r in runs],
+        [r.tenant for r in runs],
+        [r.partition for r in runs],
+        [r.workflow for r in runs],
+        [r.version for r in runs],
+        [r.document_digest for r in runs],
+        [r.ir_digest for r in runs],
+        [r.principal for r in runs],
+        [r.accepted_at for r in runs],
+        [r.inputs for r in runs],
+        [_json(r.inputs_ref) for r in runs],
+        [_json(r.start_values) for r in runs],
+        [_json(r.labels or {}) for r in runs],
+        [r.idempotency_key for r in runs],
+        [r.request_digest for r in runs],
+        [r.traceparent for r in runs],
+    )
+    return {row["id"] for row in rows}
+
+
+async def find_by_key(c: Connection, tenant: str, key: str) -> tuple[str, str, int] | None:
+    """(run id, request digest, status) of the run that was started with this idempotency key."""
+    row = await c.fetchrow(
+        "select id, request_digest, status from runs where tenant = $1 and idempotency_key = $2",
+        tenant, key,
+    )  # fmt: skip
+    return (row["id"], row["request_digest"] or "", row["status"]) if row else None
+
+
+async def get_run(c: Connection, tenant: str, id: str) -> RunRow | None:
+    row = await c.fetchrow(
+        f"select {_RUN} from runs where id = $1 and tenant = $2",  # noqa: S608 - constant columns
+        id, tenant,
+    )  # fmt: skip
+    return RunRow(**row) if row else None
+
+
+async def get_progress(c: Connection, ids: Sequence[str]) -> list[Progress]:
+    """In no order; runs that do not exist are left out."""
+    rows = await c.fetch("select id, status, seq, cmd from runs where id = any($1::text[])", ids)
+    return [Progress(**row) for row in rows]
+
+
+async def list_runs(
+    c: Connection,
+    tenant: str,
+    *,
+    statuses: Sequence[int] | None,
+    workflow: str | None,
+    after: Position | None,
+    limit: int,
+) -> list[RunLine]:
+    """Newest first; one row more than `limit` if there is a further page."""
+    rows = await c.fetch(
+        "select id, workflow, version, status, counter, labels, accepted_at, "
+        "started_at, ended_at from runs "
+        "where tenant = $1 and ($2::int[] is null or status = any($2::int[])) "
+        "and ($3::text is null or workflow = $3) "
+        "and ($4::timestamptz is null or (accepted_at, id) < ($4, $5)) "
+        "order by accepted_at desc, id desc limit $6",
+        tenant, statuses, workflow, after and after.at, after and after.id, limit + 1,
+    )  # fmt: skip
+    return [RunLine(**row) for row in rows]
