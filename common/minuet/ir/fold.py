@@ -1,0 +1,123 @@
+"""Folding the events of a run: the history gives back exactly the state and its timers."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from minuet.model.event import Event
+from minuet.model.signal import Start
+from minuet.model.state import Stored
+from minuet.model.status import (
+    NODE_STATUS_BY_WORD,
+    RUN_STATUS_BY_WORD,
+    NodeStatus,
+    RunStatus,
+)
+from minuet.model.token import CasRef
+
+from .plan import Plan
+from .run_state import RunState
+
+
+
+def fold(plan: Plan, start: Start, events: Iterable[Event]) -> RunState:
+    """State after `events` (seq 1 onwards, without a gap), in which every output is loaded.
+
+    `last` and `cmd` stand in the transition records, not in the events: the caller sets them.
+    Raises KeyError or ValueError if the events do not belong to this plan.
+    """
+    state = RunState(plan, start)
+    for event in events:
+        state.seq += 1
+        _FOLDS.get(event.type, _ignore)(state, event)
+    state.armed = state.frontier.nodes_in(NodeStatus.ARMED)
+    heapq.heapify(state.armed)
+    state.frontier.take_touched()
+    return state
+
+
+def _ignore(state: RunState, event: Event) -> None:
+    """Warnings and refusals change nothing."""
+
+
+def _run_started(state: RunState, event: Event) -> None:
+    state.status = RunStatus.RUNNING
+    state.deadline_at = event.data.get("deadline_at", 0)
+    state.frontier.start()
+
+
+def _run_waiting(state: RunState, event: Event) -> None:
+    state.status = RunStatus.WAITING
+
+
+def _run_ended(state: RunState, event: Event) -> None:
+    state.status = RUN_STATUS_BY_WORD[event.data["status"]]
+
+
+def _node_ready(state: RunState, event: Event) -> None:
+    index = _index(state, event)
+    state.due.pop(index, None)
+    state.frontier.mark(index, NodeStatus.ARMED if event.data.get("held") else NodeStatus.READY)
+    if state.status is RunStatus.WAITING:
+        state.status = RunStatus.RUNNING
+
+
+def _node_waiting(state: RunState, event: Event) -> None:
+    index = _index(state, event)
+    state.frontier.mark(index, NodeStatus.WAITING)
+    if (due_at := event.data.get("due_at")) is not None:
+        state.due[index] = due_at
+
+
+def _node_retrying(state: RunState, event: Event) -> None:
+    index = _index(state, event)
+    while state.frontier.cell(index)[2] < event.data["attempt"]:
+        state.frontier.next_attempt(index)
+    state.frontier.mark(index, NodeStatus.RETRYING)
+    state.due[index] = event.data["due_at"]
+
+
+def _node_ended(state: RunState, event: Event) -> None:
+    index = _index(state, event)
+    data = event.data
+    status = NODE_STATUS_BY_WORD[data["status"]]
+    state.due.pop(index, None)
+    state.frontier.mark(index, status)
+    if status in (NodeStatus.SKIPPED, NodeStatus.CANCELLED):
+        return  # a skip follows from the edges that were resolved before; a cancel resolves none
+    state.ports[index] = data["port"]
+    _fold_output(state, event.node or "", data)
+    if not data.get("fatal"):
+        state.frontier.resolve(index, data["port"], data.get("taken"))
+
+
+def _fold_output(state: RunState, node: str, data: dict[str, Any]) -> None:
+    if (ref := data.get("output_ref")) is not None:
+        ref = msgspec.convert(ref, CasRef)
+        state.outputs[node] = Stored(ref=ref, values=data.get("values", {}))
+    elif "output" in data:
+        output = data["output"]
+        raw = output if isinstance(output, msgspec.Raw) else msgspec.Raw(_encode(output))
+        state.outputs[node] = Stored(value=raw)
+    else:
+        state.outputs.pop(node, None)
+
+
+def _index(state: RunState, event: Event) -> int:
+    return state.plan.index[event.node or ""]
+
+
+_encode = msgspec.json.Encoder().encode
+_FOLDS = {
+    "run.started": _run_started,
+    "run.waiting": _run_waiting,
+    "run.ended": _run_ended,
+    "node.ready": _node_ready,
+    "node.waiting": _node_waiting,
+    "node.retrying": _node_retrying,
+    "node.ended": _node_ended,
+}

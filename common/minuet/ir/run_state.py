@@ -1,0 +1,140 @@
+"""A run in memory: what `advance` reads and changes, and its stored forms.
+
+The state is only a copy of what Redis holds. `advance` changes it in place; whoever could not
+commit the transition must drop the state and load it anew.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+
+import msgspec
+
+from minuet.model.signal import Start
+from minuet.model.state import Head, NodeRecord, RunSnapshot, Stored
+from minuet.model.status import NodeStatus, RunStatus
+
+from .plan import Plan
+from .routing import Frontier
+
+
+class RunState:
+    """`outputs` holds what later expressions may read; `due` the timer instant (ms) of waiting and
+    retrying nodes; `ports` how ended nodes ended; `armed` is a heap of armed nodes; `missing`
+    names outputs that exist in Redis but were not loaded yet."""
+
+    __slots__ = (
+        "armed", "cmd", "deadline_at", "due", "frontier", "last", "missing", "outputs", "plan",
+        "ports", "run", "seq", "start", "status",
+    )  # fmt: skip
+
+    def __init__(self, plan: Plan, start: Start) -> None:
+        self.plan = plan
+        self.start = start
+        self.run = start.run
+        self.frontier = Frontier(plan.router)
+        self.status = RunStatus.QUEUED
+        self.seq = 0
+        self.cmd = -1
+        self.last = "-"
+        self.deadline_at = 0
+        self.outputs: dict[str, Stored] = {}
+        self.due: dict[int, int] = {}
+        self.ports: dict[int, str] = {}
+        self.armed: list[int] = []
+        self.missing: set[str] = set()
+
+    @property
+    def counter(self) -> int:
+        """Live tokens. A run ends in the commit that brings it to 0."""
+        return self.frontier.live
+
+    def head(self) -> str:
+        return Head(
+            self.status, self.seq, self.cmd, self.counter, self.last, self.deadline_at
+        ).encode()
+
+    def record(self, index: int) -> str:
+        """Text of the node's NodeRecord."""
+        status, gen, attempt, iteration, taken, dead = self.frontier.cell(index)
+        due = self.due.get(index, 0)
+        port = self.ports.get(index, "")
+        return f"{status} {gen} {attempt} {iteration} {taken} {dead} {due} {port}"
+
+    def token_id(self, index: int) -> str:
+        _, gen, attempt, *_ = self.frontier.cell(index)
+        return f"{self.run}/{self.plan.nodes[index].id}/{gen}/{attempt}"
+
+    def timers(self) -> dict[str, int]:
+        """Every timer that the state implies: member -> due instant in ms."""
+        found: dict[str, int] = {}
+        for index, due_at in self.due.items():
+            kind = "wait" if self.frontier.cell(index)[0] == NodeStatus.WAITING else "retry"
+            found[f"{kind} {self.token_id(index)}"] = due_at
+        if self.deadline_at and not self.status.ended:
+            found[f"deadline {self.run}"] = self.deadline_at
+        return found
+
+    def records(self) -> dict[str, str]:
+        """NodeRecord texts of all nodes that left pending or have resolved edges."""
+        pristine = NodeRecord(NodeStatus.PENDING).encode()
+        texts = ((node.id, self.record(node.index)) for node in self.plan.nodes)
+        return {node: text for node, text in texts if text != pristine}
+
+    def snapshot(self) -> RunSnapshot:
+        return RunSnapshot(
+            start=self.start, head=self.head(), nodes=self.records(), outputs=dict(self.outputs)
+        )
+
+    def load_nodes(self, records: Mapping[str, str]) -> None:
+        """Set every node named in `records`. Raises KeyError or ValueError if they do not fit."""
+        for node, text in records.items():
+            index = self.plan.index[node]
+            record = NodeRecord.decode(text)
+            self.frontier.load(
+                index, record.status, record.gen, record.attempt, record.iteration,
+                record.taken, record.dead,
+            )  # fmt: skip
+            if record.due_at:
+                self.due[index] = record.due_at
+            if record.port:
+                self.ports[index] = record.port
+        self.armed = self.frontier.nodes_in(NodeStatus.ARMED)
+        heapq.heapify(self.armed)
+
+    def load_head(self, text: str) -> None:
+        head = Head.decode(text)
+        self.status = head.status
+        self.seq = head.seq
+        self.cmd = head.cmd
+        self.last = head.last
+        self.deadline_at = head.deadline_at
+
+    @classmethod
+    def from_snapshot(cls, plan: Plan, snapshot: RunSnapshot) -> RunState:
+        state = cls(plan, snapshot.start)
+        state.load_head(snapshot.head)
+        state.load_nodes(snapshot.nodes)
+        state.outputs = dict(snapshot.outputs)
+        return state
+
+    @classmethod
+    def from_hash(cls, plan: Plan, start: Start, fields: Mapping[str, bytes]) -> RunState:
+        """From `run:<id>` as Redis holds it. Outputs are not loaded: `missing` names those that
+        something may still read."""
+        state = cls(plan, start)
+        state.load_head(fields["head"].decode())
+        state.load_nodes({k[2:]: v.decode() for k, v in fields.items() if k.startswith("n:")})
+        state.missing = {
+            node.id
+            for node in plan.nodes
+            if node.id in plan.kept and NodeStatus(state.frontier.cell(node.index)[0]).ended
+        }
+        return state
+
+    def add_outputs(self, found: Mapping[str, bytes]) -> None:
+        """Outputs as `out:<id>` holds them; everything asked for counts as loaded."""
+        for node, data in found.items():
+            self.outputs[node] = msgspec.json.decode(data, type=Stored)
+        self.missing.clear()
