@@ -1,0 +1,120 @@
+"""The in-memory bus: one process, no server, the semantics of Redis.
+
+It stores, expires, redelivers and fails on demand, and passes the conformance suite that the
+Redis bus passes. Its clock is injected, so a simulation decides what time it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from minuet.model.errors import Overloaded
+
+from .api import Entry, Fields
+from .memory_coordinator import MemoryCoordinator
+from .memory_core import MemoryCore, read_streams, remote
+from .memory_stream import parse_id
+from .memory_worker import MemoryWorker
+
+
+class MemorySignals(MemoryCore):
+    @remote
+    def now(self) -> int:
+        return self._now()
+
+    @remote
+    def send(self, p: int, signals: Sequence[Fields], *, not_after: int | None = None) -> int:
+        now = self._now()
+        if not_after is not None and now > not_after:
+            return 0
+        if self.out_of_memory:
+            raise Overloaded("the bus is out of memory")
+        for signal in signals:
+            self._partition(p).signals.add(signal, now)
+        self._wake()
+        return len(signals)
+
+    @remote
+    def partitions(self) -> int | None:
+        return self._state.published
+
+    @remote
+    def publish_partitions(self, count: int) -> None:
+        self._state.published = max(count, self._state.published or 0)
+
+    @remote
+    def heads(self, p: int, runs: Sequence[str]) -> list[bytes | None]:
+        held = self._partition(p).runs
+        return [held.get(run, {}).get("head") for run in runs]
+
+
+class MemoryRecorder(MemoryCore):
+    async def read_events(
+        self, cursors: Mapping[int, str], *, count: int, block_ms: int
+    ) -> list[Entry]:
+        def read() -> list[Entry]:
+            return read_streams({p: self._partition(p).events for p in cursors}, cursors, count)
+
+        return await self._blocking("read_events", read, block_ms)
+
+    @remote
+    def delete_events(self, ids: Mapping[int, Sequence[str]]) -> None:
+        for p, of_p in ids.items():
+            for id in of_p:
+                self._partition(p).events.delete(parse_id(id))
+
+    async def read_live(
+        self, cursors: Mapping[int, str], *, count: int, block_ms: int
+    ) -> list[Entry]:
+        def read() -> list[Entry]:
+            return read_streams({p: self._partition(p).live for p in cursors}, cursors, count)
+
+        return await self._blocking("read_live", read, block_ms)
+
+
+class MemoryAnnouncements(MemoryCore):
+    """Listeners live beside the state: a rewind or a flush does not silence them."""
+
+    @remote
+    def announce(self, message: bytes) -> None:
+        for queue, loop in list(self._listeners.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(queue.put_nowait, message)
+
+    async def announcements(self) -> AsyncIterator[bytes]:
+        """Every announcement from the first `anext` on."""
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._listeners[queue] = asyncio.get_running_loop()
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            del self._listeners[queue]
+
+
+class MemoryCache(MemoryCore):
+    @remote
+    def cas_put(self, tenant: str, digest: str, data: bytes, *, ttl_s: int) -> None:
+        self._state.cas[tenant, digest] = (data, self._now() + ttl_s * 1000)
+
+    @remote
+    def cas_get(self, tenant: str, digest: str, *, ttl_s: int) -> bytes | None:
+        now = self._now()
+        data, expires_at = self._state.cas.get((tenant, digest), (b"", 0))
+        if now >= expires_at:
+            self._state.cas.pop((tenant, digest), None)
+            return None
+        self._state.cas[tenant, digest] = (data, now + ttl_s * 1000)
+        return data
+
+
+class MemoryBus(
+    MemoryCoordinator,
+    MemorySignals,
+    MemoryWorker,
+    MemoryRecorder,
+    MemoryAnnouncements,
+    MemoryCache,
+):
+    """CoordinatorBus, SignalBus, WorkerBus, RecorderBus and CacheBus over one memory."""
