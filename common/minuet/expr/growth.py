@@ -37,6 +37,8 @@ class Size:
 
     copies: int = 1
     level: int = 0
+    fields: Mapping[str, Size] | None = None
+    """Of a map literal: the size of each value under a constant key."""
 
 
 @dataclass(slots=True)
@@ -77,16 +79,27 @@ def _size(node: Node, scope: _Scope, depth: int, growth: Growth) -> Size:
         case Ident():
             return scope.get(node.name, Size())
         case Select():
-            return _size(node.operand, scope, depth, growth)
+            owner = _size(node.operand, scope, depth, growth)
+            return owner if owner.fields is None else owner.fields.get(node.field, Size())
         case Literal():
-            growth.longest_literal = max(growth.longest_literal, len(node.items))
-            return _sum([_size(item, scope, depth, growth) for item in node.items])
+            return _literal(node, scope, depth, growth)
         case Call():
             return _call(node, scope, depth, growth)
         case Fold():
             return _fold(node, scope, depth, growth)
         case Const():
             return Size()
+
+
+def _literal(node: Literal, scope: _Scope, depth: int, growth: Growth) -> Size:
+    growth.longest_literal = max(growth.longest_literal, len(node.items))
+    sizes = [_size(item, scope, depth, growth) for item in node.items]
+    total = _sum(sizes)
+    keys = [key.value for key in node.items[::2] if isinstance(key, Const)]
+    names = [key for key in keys if key is not None]
+    if not node.is_map or len(names) * 2 != len(node.items):
+        return total
+    return Size(total.copies, total.level, dict(zip(names, sizes[1::2], strict=True)))
 
 
 def _call(node: Call, scope: _Scope, depth: int, growth: Growth) -> Size:

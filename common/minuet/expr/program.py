@@ -94,15 +94,18 @@ def _syntax_error(text: str, raw: str) -> ExpressionSyntaxError:
         return ExpressionSyntaxError(text, raw.removesuffix(" [INVALID_ARGUMENT]"))
     line, column = int(match[1]), int(match[2])
     offset = sum(len(row) + 1 for row in text.split("\n")[: line - 1]) + column - 1
-    return ExpressionSyntaxError(text, _reason(match[3]), offset=offset)
+    raw_reason = match[3].removesuffix(" [INVALID_ARGUMENT]")
+    unknown = _UNDECLARED.search(raw_reason)
+    if unknown is None:
+        return ExpressionSyntaxError(text, raw_reason, offset=offset)
+    return _unknown_name(text, unknown[1], offset)
 
 
-def _reason(raw: str) -> str:
-    raw = raw.removesuffix(" [INVALID_ARGUMENT]")
-    match = _UNDECLARED.search(raw)
-    if match is None:
-        return raw
-    return f"unknown name '{match[1]}'{nearest(match[1], ROOTS)}"
+def _unknown_name(text: str, dotted: str, offset: int) -> ExpressionSyntaxError:
+    """The library names the whole chain and the place of its last dot."""
+    name = dotted.split(".", maxsplit=1)[0]
+    start = max(text.rfind(name, 0, offset + len(name)), 0)
+    return ExpressionSyntaxError(text, f"unknown name '{name}'{nearest(name, ROOTS)}", offset=start)
 
 
 def _divide(left: float, right: float) -> float:

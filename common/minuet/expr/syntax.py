@@ -50,6 +50,7 @@ class Literal:
 
     id: int
     items: tuple[Node, ...]
+    is_map: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _struct(node_id: int, literal: Any) -> Node:
         if entry.HasField("map_key"):
             items.append(_convert(entry.map_key))
         items.append(_convert(entry.value))
-    return Literal(node_id, tuple(items))
+    return Literal(node_id, tuple(items), is_map=not literal.message_name)
 
 
 def _fold(node_id: int, fold: Any) -> Node:

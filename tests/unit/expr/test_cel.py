@@ -128,7 +128,8 @@ def test_failure_names_its_reason(text: str, context: dict[str, Any], words: str
 def test_condition_is_never_quietly_false() -> None:
     condition = compile_expression("output.x", allowed_roots=ROOTS)
     assert condition.evaluate_bool({"output": {"x": True}}) is True
-    for value in (None, 0, "", "true", []):
+    values: tuple[Any, ...] = (None, 0, "", "true", [])
+    for value in values:
         with pytest.raises(ExpressionError, match="expected true or false"):
             condition.evaluate_bool({"output": {"x": value}})
 

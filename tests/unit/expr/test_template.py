@@ -56,7 +56,7 @@ def test_data_is_never_evaluated(data: str) -> None:
         ("${inputs.o}!", '{"a":"é","b":1.5}!'),
         ("${ {'a': {'b': '}'}}.a.b }", "}"),
         ("${'\\'}' + \"}\"}", "'}}"),
-        (r"${r'\' + '}'}", "\\}"),
+        (r"${r'\d' + '}'}", "\\d}"),
         ("${'''it's }''' + '}'}", "it's }}"),
         ("${inputs.n // a } here\n}", 1),
         ("$${inputs.n} ${inputs.n} $", "${inputs.n} 1 $"),
