@@ -33,7 +33,8 @@ class Expression:
     def evaluate(self, context: Mapping[str, Any]) -> Any:
         """A JSON value; a plain selection is handed on by reference, so do not write to it.
 
-        Only `paths` are looked at: a context with more gives the same answer. Raises
+        Only `paths` are looked at: a context with more gives the same answer. The context must
+        come from a JSON reader that bounds nesting: the library recurses over it. Raises
         ExpressionError, also for results that JSON cannot hold.
         """
         plain = self._program.plain
