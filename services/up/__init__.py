@@ -1,0 +1,1 @@
+"""The supervisor of a local suite: servers, migrations, services, with one command."""

@@ -1,0 +1,46 @@
+"""Which processes make a suite: one table."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSpec:
+    """`command` is run as it is. `gets_api_key`: only the orchestrator may learn the key.
+
+    `death_signal` is sent by the kernel when the supervisor dies. SIGKILL leaves nothing behind
+    whatever the service does; runs survive that.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    gets_api_key: bool = False
+    death_signal: signal.Signals = signal.SIGKILL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuitePlan:
+    """`migration`, if not empty, must end with code 0 before the services start."""
+
+    services: tuple[ServiceSpec, ...]
+    migration: tuple[str, ...] = ()
+
+
+def _module(name: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", name)
+
+
+DEFAULT_PLAN = SuitePlan(
+    migration=_module("minuet.migrations"),
+    services=(
+        ServiceSpec(
+            name="orchestrator", command=_module("minuet.services.orchestrator"), gets_api_key=True
+        ),
+        ServiceSpec(name="coordinator", command=_module("minuet.services.coordinator")),
+        ServiceSpec(name="http_worker", command=_module("minuet.services.http_worker")),
+        ServiceSpec(name="recorder", command=_module("minuet.services.recorder")),
+    ),
+)
