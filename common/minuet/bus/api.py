@@ -132,6 +132,11 @@ class CoordinatorBus(Protocol):
         instant, then member), at most `limit`; the instant of the next one (it may be due
         already), or None if there is none."""
 
+    async def join(self, coordinator: str, *, stale_after_ms: int) -> int:
+        """Announce or renew a coordinator; how many are live, this one included."""
+
+    async def leave(self, coordinator: str) -> None: ...
+
     async def backlog(self, p: int) -> dict[str, int]:
         """Undelivered plus pending entries by node type (gauge; not for decisions of state).
         A type without any may be absent."""

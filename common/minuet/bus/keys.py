@@ -64,6 +64,11 @@ class Keys:
         return f"{self.prefix}partitions"
 
     @property
+    def coordinators(self) -> str:
+        """Zset: coordinator id -> instant (ms) at which it counts as gone."""
+        return f"{self.prefix}coordinators"
+
+    @property
     def workers(self) -> str:
         return f"{self.prefix}workers"
 
