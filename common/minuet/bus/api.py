@@ -18,6 +18,9 @@ from minuet.model.node_type import NodeType
 Fields = list[tuple[str, bytes]]
 """A stream entry: (name, value) pairs in order; names may repeat."""
 
+MAX_PAIRS = 2_000
+"""Pairs that one appended entry may hold. What a method appends itself (`done`) it divides."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -31,10 +34,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """`commit` and `cursor` are where the last commit ended; `takeovers` counts takeovers of
-    another process's expired lease at which the first unread signal was the same as last time:
-    0 at the first takeover and whenever that signal differs or there is none. Only an expired
-    lease counts: a release keeps the count, and acquiring a released or own lease returns it."""
+    """`commit` and `cursor` are where the last commit ended; `takeovers` counts the takeovers of
+    another process's expired lease since the first unread signal became what it is: it starts
+    again when that signal differs, and is 0 while nothing is unread. Acquiring a released or own
+    lease adds nothing."""
 
     p: int
     owner: str
@@ -60,7 +63,8 @@ class RunWrite:
 
 @dataclass(slots=True)
 class Page:
-    """One stream entry of `{p}:tasks:<type>`: token id -> JSON of TaskToken."""
+    """One stream entry of `{p}:tasks:<type>`: token id -> JSON of TaskToken, at least one and at
+    most MAX_PAIRS of them (so for every entry that is appended)."""
 
     type: str
     tokens: list[tuple[str, bytes]]

@@ -18,10 +18,10 @@ class MemoryCoordinator(MemoryCore):
         now = self._now() if now is None else now
         part = self._partition(p)
         lease = part.lease or LeaseState()
-        if lease.owner not in (None, owner):
-            if now < lease.expires_at:
-                return None
-            _count_takeover(part, lease)
+        other = lease.owner not in (None, owner)
+        if other and now < lease.expires_at:
+            return None
+        _count_takeover(part, lease, added=int(other))
         lease.owner, lease.expires_at = owner, now + lease_ms
         part.lease = lease
         return Lease(p, owner, lease.commit, format_id(lease.cursor), lease.takeovers, now)
@@ -97,9 +97,10 @@ class MemoryCoordinator(MemoryCore):
         return {type: len(s) for type, s in self._partition(p).tasks.items() if len(s)}
 
 
-def _count_takeover(part: Partition, lease: LeaseState) -> None:
+def _count_takeover(part: Partition, lease: LeaseState, *, added: int) -> None:
     first = part.signals.first_after(lease.cursor)
-    lease.takeovers = lease.takeovers + 1 if first is not None and first == lease.first else 0
+    before = lease.takeovers if first == lease.first else 0
+    lease.takeovers = 0 if first is None else before + added
     lease.first = first
 
 
@@ -133,5 +134,5 @@ def _append(part: Partition, commit: Commit, now: int) -> None:
         part.signals.add(signal, now)
     for letter in commit.dead_letters:
         part.dead.add(letter, now)
-    if commit.event is not None:
+    if commit.event:
         part.events.add([("e", commit.event)], now)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .api import Fields, WorkerInfo
+from .api import MAX_PAIRS, Fields, WorkerInfo
 from .memory_stream import Stream, StreamId
 
 CANCELLED_MS = 3_600_000
@@ -15,7 +15,7 @@ CANCELLED_MS = 3_600_000
 
 @dataclass(slots=True)
 class LeaseState:
-    """`owner` is None when released. `first` is the first unread signal at the last takeover."""
+    """`owner` is None when released; `first` was the first unread signal when it was acquired."""
 
     owner: str | None = None
     expires_at: int = 0
@@ -78,10 +78,10 @@ class Partition:
         return taken
 
     def add_done(self, results: Iterable[tuple[str, bytes]], now: int) -> None:
-        """One `done` signal for all results; none if there are none."""
+        """One `done` signal for all results (more if there are very many); none for none."""
         results = list(results)
-        if results:
-            self.signals.add([("k", b"done"), *results], now)
+        for i in range(0, len(results), MAX_PAIRS - 1):
+            self.signals.add([("k", b"done"), *results[i : i + MAX_PAIRS - 1]], now)
 
     def was_cancelled(self, token: str, now: int) -> bool:
         at = self.cancelled.get(token)
