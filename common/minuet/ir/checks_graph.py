@@ -1,0 +1,150 @@
+"""Edges: ends, ports, joins, cycles and reachability."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from minuet.model.status import ERROR, SUCCESS, TIMEOUT
+
+from .draft import Draft, EdgeDraft, NodeDraft
+from .faults import Faults, nearest, pointer, quoted
+from .graph import components, find_cycle, reachable
+
+
+def check_edges(draft: Draft, faults: Faults) -> None:
+    """Fills the ends of the edges; then all that needs them."""
+    for each in draft.edges:
+        each.source = _end(draft, each, "from", each.edge.source, faults)
+        each.target = _end(draft, each, "to", each.edge.target, faults)
+        _check_edge(draft, each, faults)
+    _check_duplicates(draft, faults)
+    _check_otherwise(draft, faults)
+    _check_joins(draft, faults)
+    _check_cycles(draft, faults)
+    _check_reachable(draft, faults)
+
+
+def _end(draft: Draft, each: EdgeDraft, side: str, name: str, faults: Faults) -> int | None:
+    position = draft.by_id.get(name)
+    if position is None and name:
+        at = pointer("edges", each.index, side)
+        faults.error(at, f"there is no node '{name}'{nearest(name, draft.by_id)}")
+    return position
+
+
+def _check_edge(draft: Draft, each: EdgeDraft, faults: Faults) -> None:
+    edge, at = each.edge, pointer("edges", each.index)
+    if edge.otherwise and edge.when is not None:
+        faults.error(
+            f"{at}/otherwise", "an edge has either 'when' or 'otherwise': remove one of them"
+        )
+    if edge.loop is not None:
+        faults.error(f"{at}/loop", "loops arrive with a later version")
+    elif each.source is not None and each.source == each.target:
+        faults.error(at, f"the edge leads from '{edge.source}' to itself")
+    if each.source is not None:
+        _check_port(draft.nodes[each.source], each, faults)
+
+
+def _check_port(source: NodeDraft, each: EdgeDraft, faults: Faults) -> None:
+    ports, port = ports_of(source), each.edge.on or SUCCESS
+    if ports is None or port in ports:
+        return
+    name = source.node.id
+    at = pointer("edges", each.index)
+    if each.edge.on is None:
+        faults.error(at, f"'{name}' never ends on '{port}': say on: with one of {quoted(ports)}")
+    else:
+        known = f"its ports are {quoted(ports)}"
+        faults.error(f"{at}/on", f"'{name}' never ends on '{port}'{nearest(port, ports)}; {known}")
+
+
+def ports_of(each: NodeDraft) -> list[str] | None:
+    """The ports on which the node can end, None if anything goes."""
+    if each.kind is None:
+        return None
+    if each.kind.ports is not None:
+        return [SUCCESS, ERROR, TIMEOUT, *each.kind.ports]
+    if each.kind.builtin and each.node.type == "branch":
+        return _branch_ports(each)
+    return None
+
+
+def _branch_ports(each: NodeDraft) -> list[str] | None:
+    """None while the config is faulty: other checks say so."""
+    cases = each.node.config.get("cases")
+    ports = [case.get("port") for case in cases or [] if isinstance(case, dict)]
+    ports.append(each.node.config.get("default"))
+    named = [port for port in ports if isinstance(port, str)]
+    return list(dict.fromkeys([*named, ERROR])) if len(named) == len(ports) else None
+
+
+def _check_duplicates(draft: Draft, faults: Faults) -> None:
+    first: dict[tuple[object, ...], int] = {}
+    for each in draft.edges:
+        edge = each.edge
+        if each.source is None or each.target is None or edge.loop is not None:
+            continue
+        key = (each.source, each.target, edge.on or SUCCESS, edge.when, edge.otherwise)
+        index = first.setdefault(key, each.index)
+        if index != each.index:
+            at = pointer("edges", each.index)
+            faults.error(at, f"duplicate of the edge at {pointer('edges', index)}: remove one")
+
+
+def _check_otherwise(draft: Draft, faults: Faults) -> None:
+    conditional = {
+        (each.source, each.edge.on or SUCCESS) for each in draft.edges if each.edge.when is not None
+    }
+    for each in draft.edges:
+        edge = each.edge
+        if not edge.otherwise or each.source is None:
+            continue
+        if (each.source, edge.on or SUCCESS) not in conditional:
+            at = pointer("edges", each.index, "otherwise")
+            faults.warning(
+                at,
+                f"no edge from '{edge.source}' on '{edge.on or SUCCESS}' has a condition, "
+                "so this one is always taken",
+            )
+
+
+def _check_joins(draft: Draft, faults: Faults) -> None:
+    incoming = Counter(target for _, target in draft.flow())
+    for position, each in enumerate(draft.nodes):
+        join = each.node.join
+        if isinstance(join, int) and join > incoming[position]:
+            at = pointer("nodes", each.index, "join")
+            faults.error(
+                at, f"waits for {join} taken edges but has {incoming[position]}: it can never run"
+            )
+
+
+def _check_cycles(draft: Draft, faults: Faults) -> None:
+    edges = draft.flow()
+    for component in sorted(components(len(draft.nodes), edges)):
+        if len(component) < 2:
+            continue
+        cycle = find_cycle(component, edges)
+        names = [draft.nodes[position].node.id for position in [*cycle, cycle[0]]]
+        shown = names if len(names) <= 12 else [*names[:6], "...", *names[-5:]]
+        closing = next(
+            each
+            for each in draft.edges
+            if each.source == cycle[-1] and each.target == cycle[0] and each.edge.loop is None
+        )
+        at = pointer("edges", closing.index)
+        faults.error(at, f"the edges form a cycle: {' -> '.join(shown)}; remove one of them")
+
+
+def _check_reachable(draft: Draft, faults: Faults) -> None:
+    """Only a cycle can cut a node off: without one, going back always ends at a first node."""
+    if not draft.nodes:
+        return
+    seen = reachable(len(draft.nodes), draft.flow())
+    for position, each in enumerate(draft.nodes):
+        if not seen[position]:
+            at = pointer("nodes", each.index)
+            faults.error(
+                at, f"no first node leads to '{each.node.id}': all ways to it start in a cycle"
+            )

@@ -1,0 +1,124 @@
+"""Compile: from the parsed document to the IR, or to diagnostics that say how to mend it.
+
+Pure: the same document and node types give the same bytes in every process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from minuet.model.canonical import canonical_json, digest
+from minuet.model.diagnostic import Diagnostic
+from minuet.model.document import Workflow
+from minuet.model.errors import InvalidDocument
+from minuet.model.ir import Ir
+from minuet.model.node_type import NodeType
+
+from .builtin import builtin_node_types
+from .checks_config import Configs
+from .checks_graph import check_edges
+from .checks_inputs import check_inputs_schema, validate_inputs
+from .checks_nodes import check_nodes
+from .checks_reads import Reads, check_conditions, check_outputs
+from .draft import Draft, read_draft
+from .emit import emit_ir
+from .faults import Faults
+
+__all__ = ["Compiled", "compile_document", "document_digest", "validate_inputs"]
+
+MAX_DOCUMENT_BYTES = 10 * 1024 * 1024
+MAX_DEPTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """`ir` and `document` are None if any diagnostic is an error. `digest` is the document's,
+    without `ui`, "" if the document is too deep or too large to be read at all."""
+
+    ir: Ir | None
+    digest: str
+    diagnostics: list[Diagnostic]
+    document: Workflow | None
+
+    @property
+    def valid(self) -> bool:
+        return self.ir is not None
+
+    def ir_json(self) -> bytes:
+        """Canonical JSON of the IR; `digest()` of it is the IR's key in the store.
+
+        Raises InvalidDocument if there is no IR.
+        """
+        return canonical_json(self.require())
+
+    def require(self) -> Ir:
+        """The IR. Raises InvalidDocument."""
+        if self.ir is None:
+            raise InvalidDocument(self.diagnostics)
+        return self.ir
+
+
+def compile_document(document: object, node_types: Mapping[str, NodeType]) -> Compiled:
+    """`document` is parsed JSON (`minuet.model.json` refuses what JSON cannot say).
+
+    `node_types` are those that workers told; the built-in ones are always known and win. Never
+    raises for a bad document: every fault found is in `diagnostics`.
+    """
+    faults = Faults()
+    if is_too_deep(document, MAX_DEPTH):
+        faults.error("", f"the document is nested deeper than {MAX_DEPTH} levels")
+        return Compiled(None, "", faults.listed(), None)
+    size_bytes = len(canonical_json(document))
+    if size_bytes > MAX_DOCUMENT_BYTES:
+        faults.error("", f"the document has {size_bytes} bytes; the limit is {MAX_DOCUMENT_BYTES}")
+        return Compiled(None, "", faults.listed(), None)
+    draft = read_draft(document, faults)
+    _check(draft, {**node_types, **builtin_node_types()}, faults)
+    name = document_digest(document)
+    if faults.errors or draft.workflow is None:
+        return Compiled(None, name, faults.listed(), None)
+    return Compiled(emit_ir(draft, draft.workflow, name), name, faults.listed(), draft.workflow)
+
+
+def _check(draft: Draft, types: Mapping[str, NodeType], faults: Faults) -> None:
+    """The order matters: each check fills in what the next ones read."""
+    check_inputs_schema(draft.inputs, faults)
+    check_nodes(draft, types, faults)
+    check_edges(draft, faults)
+    Configs(draft, faults).check()
+    check_conditions(draft, faults)
+    check_outputs(draft, faults)
+    Reads(draft, faults).check()
+
+
+def document_digest(document: Any) -> str:
+    """sha256 of the canonical JSON without the `ui` of the document and of its nodes."""
+    if not isinstance(document, dict):
+        return digest(canonical_json(document))
+    bare = {key: value for key, value in document.items() if key != "ui"}
+    if isinstance(nodes := bare.get("nodes"), list):
+        bare["nodes"] = [
+            {key: value for key, value in node.items() if key != "ui"}
+            if isinstance(node, dict)
+            else node
+            for node in nodes
+        ]
+    return digest(canonical_json(bare))
+
+
+def is_too_deep(value: object, limit: int) -> bool:
+    """Whether containers nest deeper than `limit`. Does not recurse. O(size)."""
+    layer = [value]
+    for _ in range(limit + 1):
+        layer = [
+            child
+            for each in layer
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+            if isinstance(child, dict | list)
+        ]
+        if not layer:
+            return False
+    return True

@@ -1,0 +1,144 @@
+"""What can be understood of a document, faults or not: the later checks work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from minuet.model.document import Edge, Node, Settings, Workflow
+from minuet.model.node_type import NodeType
+from minuet.schemas import load
+
+from .faults import Faults, pointer
+from .schema_faults import Checker, Path
+
+Json = Any
+
+
+@dataclass(slots=True)
+class NodeDraft:
+    """`index` is the place in the document. What is faulty stands at its default.
+
+    `kind` is None for a type that nobody knows. `reads` are the context paths of the config.
+    """
+
+    index: int
+    node: Node
+    kind: NodeType | None = None
+    reads: list[tuple[str, ...]] = field(default_factory=list)
+
+    @property
+    def inline(self) -> bool:
+        return self.kind is not None and self.kind.inline
+
+
+@dataclass(slots=True)
+class EdgeDraft:
+    """`source` and `target` index `Draft.nodes`, or are None where no node has that id."""
+
+    index: int
+    edge: Edge
+    source: int | None = None
+    target: int | None = None
+    reads: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(slots=True)
+class Draft:
+    """`workflow` is None if the document has structural faults."""
+
+    workflow: Workflow | None
+    nodes: list[NodeDraft]
+    edges: list[EdgeDraft]
+    settings: Settings
+    inputs: Json = None
+    outputs: Json = None
+    by_id: dict[str, int] = field(default_factory=dict)
+    output_reads: tuple[tuple[str, ...], ...] = ()
+
+    def flow(self) -> list[tuple[int, int]]:
+        """Forward edges with both ends known, as positions in `nodes`; self edges left out."""
+        return [
+            (each.source, each.target)
+            for each in self.edges
+            if each.source is not None
+            and each.target is not None
+            and each.source != each.target
+            and each.edge.loop is None
+        ]
+
+
+def read_draft(document: Json, faults: Faults) -> Draft:
+    """Check the structure against `schemas/document.json` and read what is sound."""
+    found = _document_checker().faults(document)
+    for fault in found:
+        faults.error(fault.pointer, fault.message)
+    if not found:
+        workflow = msgspec.convert(document, Workflow)
+        return Draft(
+            workflow=workflow,
+            nodes=[NodeDraft(i, node) for i, node in enumerate(workflow.nodes)],
+            edges=[EdgeDraft(i, edge) for i, edge in enumerate(workflow.edges)],
+            settings=workflow.settings,
+            inputs=workflow.inputs,
+            outputs=workflow.outputs,
+        )
+    return _salvage(document, [fault.path for fault in found])
+
+
+@cache
+def _document_checker() -> Checker:
+    return Checker(load("document"))
+
+
+def _salvage(document: Json, faulty: Iterable[Path]) -> Draft:
+    """The parts that no fault touches; a faulty field counts as absent."""
+    bad = {pointer(*path) for path in faulty}
+    whole = document if isinstance(document, dict) else {}
+    settings = _convert(whole.get("settings"), "/settings", bad, Settings) or Settings()
+    return Draft(
+        workflow=None,
+        nodes=[
+            NodeDraft(i, node)
+            for i, raw in enumerate(_items(whole, "nodes"))
+            if (node := _convert(raw, f"/nodes/{i}", bad, Node, id="", type="")) is not None
+        ],
+        edges=[
+            EdgeDraft(i, edge)
+            for i, raw in enumerate(_items(whole, "edges"))
+            if (edge := _convert(raw, f"/edges/{i}", bad, Edge, **{"from": "", "to": ""}))
+            is not None
+        ],
+        settings=settings,
+        inputs=None if "/inputs" in bad else whole.get("inputs"),
+        outputs=whole.get("outputs"),
+    )
+
+
+def _items(document: Mapping[str, Json], name: str) -> list[Json]:
+    value = document.get(name)
+    return value if isinstance(value, list) else []
+
+
+# Kept although the schema refuses their form: edges and expressions may name them all the same.
+_NAMING = frozenset({"id", "type", "from", "to"})
+
+
+def _convert(raw: Json, at: str, bad: set[str], target: Any, **defaults: str) -> Any:
+    """`raw` without its faulty fields, or None if nothing is left to read."""
+    if not isinstance(raw, dict):
+        return None
+    sound = {
+        name: value
+        for name, value in raw.items()
+        if not _touched(at + pointer(name), bad) or (name in _NAMING and isinstance(value, str))
+    }
+    return msgspec.convert({**defaults, **sound}, target)
+
+
+def _touched(at: str, bad: set[str]) -> bool:
+    return any(path == at or path.startswith(at + "/") for path in bad)
