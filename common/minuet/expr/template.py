@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from minuet.ir.canonical import canonical_json
+from minuet.model.canonical import canonical_json
 from minuet.model.errors import InvalidInput
 
 from .cel import Expression, compile_expression
