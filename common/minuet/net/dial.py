@@ -30,7 +30,7 @@ class AddressRefused(MinuetError):  # noqa: N818 - house names say what happened
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
-            f"{host}:{port} is not a public address; MINUET_HTTP_ALLOW must name it to be called"
+            f"{host}:{port} is not a public address; MINUET_NET_ALLOW must name it to be called"
         )
         self.host = host
         self.port = port

@@ -1,0 +1,77 @@
+"""Reports finished pages: everything that finished within one turn of the loop in one call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from minuet.bus.api import WorkerBus
+from minuet.model.errors import BusUnavailable
+
+from .backoff import Backoff
+from .metrics import LOST_ENTRIES
+from .page import Page
+
+log = structlog.get_logger()
+
+
+class Completer:
+    """One call is under way at a time; what finishes meanwhile goes into the next.
+
+    Results stay in memory until Redis took them: completing twice is harmless, because the
+    acknowledgement of an entry succeeds once.
+    """
+
+    def __init__(self, bus: WorkerBus, on_reported: Callable[[Page], None]) -> None:
+        self._bus = bus
+        self._on_reported = on_reported
+        self._waiting: list[Page] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, page: Page) -> None:
+        """Report the page's results soon; `on_reported` follows once Redis answered."""
+        self._waiting.append(page)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="complete")
+
+    async def drain(self) -> None:
+        """Return when everything is reported."""
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                pages, self._waiting = self._waiting, []
+                await self._report(pages)
+        finally:
+            self._task = None
+
+    async def _report(self, pages: list[Page]) -> None:
+        backoff = Backoff()
+        while True:
+            pages = [page for page in pages if self._still_open(page)]
+            try:
+                taken = await self._bus.complete([page.done() for page in pages]) if pages else []
+            except BusUnavailable as exc:
+                log.warning("complete_retried", pages=len(pages), error=str(exc))
+                await backoff.wait()
+                continue
+            for page, ours in zip(pages, taken, strict=True):
+                self._reported(page, ours=ours, retried=backoff.failures > 0)
+            return
+
+    def _still_open(self, page: Page) -> bool:
+        """A page that was closed while it waited is not ours to report."""
+        if page.closed:
+            self._on_reported(page)
+        return not page.closed
+
+    def _reported(self, page: Page, *, ours: bool, retried: bool) -> None:
+        page.close()
+        if not ours and not retried:  # after a lost reply, "not ours" most likely means it worked
+            LOST_ENTRIES.labels(page.spec.name).inc()
+            log.warning("entry_lost", type=page.spec.name, entry=page.delivery.id)
+        self._on_reported(page)
