@@ -1,0 +1,1 @@
+"""Postgres: acceptance and history of runs, definitions, and what people look up."""
