@@ -1,4 +1,4 @@
-"""JSON Schemas (Draft 2020-12) of the wire forms and of the built-in node types, as package data."""
+"""JSON Schemas (Draft 2020-12) of wire forms and built-in node types, as package data."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _check_port(source: NodeDraft, each: EdgeDraft, faults: Faults) -> None:
         faults.error(at, f"'{name}' never ends on '{port}': say on: with one of {quoted(ports)}")
     else:
         known = f"its ports are {quoted(ports)}"
-        faults.error(f"{at}/on", f"'{name}' never ends on '{port}'{nearest(port, ports)}; {known}")
+        faults.error(f"{at}/on", f"'{name}' never ends on '{port}'; {known}{nearest(port, ports)}")
 
 
 def ports_of(each: NodeDraft) -> list[str] | None:

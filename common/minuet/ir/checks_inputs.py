@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-
 from minuet.model.errors import InvalidInputs
 from minuet.model.ir import Ir
 
@@ -31,7 +30,7 @@ def check_inputs_schema(schema: Any, faults: Faults) -> None:
         if not reference.startswith("#"):
             faults.error(
                 f"/inputs{pointer(*path)}",
-                f"the reference {reference[:80]!r} leads out of the schema: put its target in $defs",
+                f"the reference {reference[:80]!r} leads out of the schema: use $defs",
             )
     if faults.errors == before:
         try:

@@ -14,8 +14,9 @@ from .faults import Faults, nearest, pointer, quoted
 
 # CEL: keywords and the words it reserves (language definition, "Syntax").
 CEL_WORDS = frozenset(
-    "as break const continue else false for function if import in let loop namespace null package "
-    "return true var void while".split()
+    {"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in",
+     "let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while"}
+)  # fmt: skip
 )
 
 

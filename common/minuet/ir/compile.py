@@ -14,6 +14,7 @@ from minuet.model.diagnostic import Diagnostic
 from minuet.model.document import Workflow
 from minuet.model.errors import InvalidDocument
 from minuet.model.ir import Ir
+from minuet.model.json import MAX_BYTES, MAX_DEPTH, is_too_deep
 from minuet.model.node_type import NodeType
 
 from .builtin import builtin_node_types
@@ -27,9 +28,6 @@ from .emit import emit_ir
 from .faults import Faults
 
 __all__ = ["Compiled", "compile_document", "document_digest", "validate_inputs"]
-
-MAX_DOCUMENT_BYTES = 10 * 1024 * 1024
-MAX_DEPTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,8 @@ def compile_document(document: object, node_types: Mapping[str, NodeType]) -> Co
         faults.error("", f"the document is nested deeper than {MAX_DEPTH} levels")
         return Compiled(None, "", faults.listed(), None)
     size_bytes = len(canonical_json(document))
-    if size_bytes > MAX_DOCUMENT_BYTES:
-        faults.error("", f"the document has {size_bytes} bytes; the limit is {MAX_DOCUMENT_BYTES}")
+    if size_bytes > MAX_BYTES:
+        faults.error("", f"the document has {size_bytes} bytes; the limit is {MAX_BYTES}")
         return Compiled(None, "", faults.listed(), None)
     draft = read_draft(document, faults)
     _check(draft, {**node_types, **builtin_node_types()}, faults)
@@ -106,19 +104,3 @@ def document_digest(document: Any) -> str:
             for node in nodes
         ]
     return digest(canonical_json(bare))
-
-
-def is_too_deep(value: object, limit: int) -> bool:
-    """Whether containers nest deeper than `limit`. Does not recurse. O(size)."""
-    layer = [value]
-    for _ in range(limit + 1):
-        layer = [
-            child
-            for each in layer
-            if isinstance(each, dict | list)
-            for child in (each.values() if isinstance(each, dict) else each)
-            if isinstance(child, dict | list)
-        ]
-        if not layer:
-            return False
-    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from minuet.model.diagnostic import Diagnostic
+from minuet.model.diagnostic import Diagnostic, Severity
 
 # More tell nobody anything, and a hostile document must not blow up the answer.
 MAX_DIAGNOSTICS = 200
@@ -53,5 +53,5 @@ class Faults:
         if len(every) <= MAX_DIAGNOSTICS:
             return every
         more = len(every) - MAX_DIAGNOSTICS
-        severity = "error" if self.errors > MAX_DIAGNOSTICS else "warning"
+        severity: Severity = "error" if self.errors > MAX_DIAGNOSTICS else "warning"
         return [*every[:MAX_DIAGNOSTICS], Diagnostic(severity, "", f"... and {more} more faults")]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class MinuetError(Exception):
-    """Root of every error that Minuet raises on purpose; `code` is stable and goes over the wire."""
+    """Root of every error raised on purpose; `code` is stable and goes over the wire."""
 
     code = "error"
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Timer(NamedTuple):
-    """`kind` is retry, wait, deadline or forget; `subject` a token id, or a run id for the last two."""
+    """`kind` is retry, wait, deadline or forget; `subject` a token id (the last two: a run id)."""
 
     kind: str
     subject: str
