@@ -42,6 +42,16 @@ class MemoryCoordinator(MemoryCore):
         lease.owner = None
         return True
 
+    @remote
+    def join(self, coordinator: str, *, stale_after_ms: int) -> int:
+        now = self._now()
+        self._state.coordinators[coordinator] = now + stale_after_ms
+        return sum(gone_at > now for gone_at in self._state.coordinators.values())
+
+    @remote
+    def leave(self, coordinator: str) -> None:
+        self._state.coordinators.pop(coordinator, None)
+
     async def read_signals(
         self, cursors: Mapping[int, str], *, count: int, block_ms: int
     ) -> list[Entry]:

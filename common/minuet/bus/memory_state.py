@@ -106,5 +106,6 @@ class State:
 
     partitions: defaultdict[int, Partition] = field(default_factory=lambda: defaultdict(Partition))
     published: int | None = None
+    coordinators: dict[str, int] = field(default_factory=dict)
     workers: dict[str, tuple[WorkerInfo, int]] = field(default_factory=dict)
     cas: dict[tuple[str, str], tuple[bytes, int]] = field(default_factory=dict)

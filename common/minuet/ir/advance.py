@@ -17,7 +17,7 @@ from minuet.model.signal import Command, Continue, Reemit, Start
 from minuet.model.state import Stored
 from minuet.model.status import ERROR, SUCCESS, TIMEOUT, NodeStatus, RunStatus
 from minuet.model.timer import Timer
-from minuet.model.token import Failure, Outcome, TaskToken, idempotency_key
+from minuet.model.token import CasRef, Failure, Outcome, TaskToken, idempotency_key
 
 from .backoff import retry_delay_ms
 from .edges import ExpressionFailed, taken_edges
@@ -69,6 +69,15 @@ def reinstate(state: RunState, now: int, limits: Limits = DEFAULT_LIMITS) -> Tra
     step.transition.timers_add.update(state.timers())
     step.transition.records = state.records()
     step.transition.outputs = {node: _encode(value) for node, value in state.outputs.items()}
+    return step.transition
+
+
+def abort(state: RunState, message: str) -> Transition:
+    """Fail a run that cannot be routed, with `internal_error`; its live tokens are cancelled."""
+    step = _Step(state, 0, DEFAULT_LIMITS)
+    step.fail({"code": "internal_error", "message": message})
+    step.settle()
+    step.transition.started = state.seq == len(step.transition.events)
     return step.transition
 
 
@@ -278,9 +287,7 @@ class _Step:
         letter = {"token": self.state.token_id(node.index), "error": failure}
         self.transition.dead_letters.append(DeadLetter("node_failed", node.id, _encode(letter)))
         self._close(node, status, ERROR, data)
-        self._cancel_live()
-        error = {"code": failure.code, "message": failure.message, "node": node.id}
-        self._end(RunStatus.FAILED, error=error)
+        self.fail({"code": failure.code, "message": failure.message, "node": node.id})
 
     def _close(self, node: NodePlan, status: NodeStatus, port: str, data: dict[str, Any]) -> None:
         self.frontier.mark(node.index, status)
@@ -339,6 +346,11 @@ class _Step:
         if error is not None:
             data["error"] = error
         self.emit("run.ended", data=data)
+
+    def fail(self, error: dict[str, Any]) -> None:
+        """End the run as failed, whatever it was doing."""
+        self._cancel_live()
+        self._end(RunStatus.FAILED, error=error)
 
     def _drop_timer(self, member: str) -> None:
         self.transition.timers_add.pop(member, None)
@@ -409,9 +421,7 @@ class _Step:
         if node.node.unknown:
             message = f"no worker ever registered the type '{node.node.type}'"
             self._node_event("warning", node.index, {"code": "unknown_type", "message": message})
-            self._finish(
-                node, NodeStatus.SUCCEEDED, SUCCESS, _NO_OUTPUT, extra={"skipped": True}
-            )
+            self._finish(node, NodeStatus.SUCCEEDED, SUCCESS, _NO_OUTPUT, extra={"skipped": True})
             return
         iteration = self.frontier.cell(node.index)[3]
         try:
@@ -445,12 +455,10 @@ class _Step:
         refs = {}
         for text, path in node.reads:
             value = self.values.raw(path, iteration)
-            if isinstance(value, bytes):
-                context[text] = msgspec.Raw(value)
-            elif isinstance(value, msgspec.Raw):
-                context[text] = value
-            elif value is not None:
+            if isinstance(value, CasRef):
                 refs[text] = value
+            elif value is not None:
+                context[text] = value
         token = TaskToken(
             run=state.run, tenant=state.start.tenant, node=node.id, type=ir_node.type, gen=gen,
             attempt=attempt, config=ir_node.config, timeout_ms=ir_node.timeout_ms,

@@ -8,7 +8,7 @@ from .plan import NodePlan
 from .values import NeedsBlob, Values
 
 
-class ExpressionFailed(Exception):  # noqa: N818 - an outcome of evaluating, handled by `advance`
+class ExpressionFailed(Exception):
     """An expression of the document could not be evaluated; the text says which and why."""
 
 

@@ -17,7 +17,7 @@ _NULL = Stored()
 _encode = msgspec.json.Encoder().encode
 
 
-class NeedsBlob(Exception):  # noqa: N818 - an outcome, not a failure
+class NeedsBlob(Exception):
     """The value lies in the content-addressed store: the owner cannot read it."""
 
     def __init__(self, path: Path) -> None:
@@ -60,10 +60,10 @@ class Values:
                 return extract(stored.values[key], tail_path[cut:])
         raise NeedsBlob(path)
 
-    def raw(self, path: Path, iteration: int = 0) -> bytes | msgspec.Raw | CasRef | None:
+    def raw(self, path: Path, iteration: int = 0) -> msgspec.Raw | CasRef | None:
         """The value as JSON, a reference to where it lies, or None if it is missing."""
         if path[0] not in ("inputs", "nodes"):
-            return _encode(self.get(path, iteration=iteration))
+            return msgspec.Raw(_encode(self.get(path, iteration=iteration)))
         name, stored, tail = self._locate(path, "")
         if stored.ref is not None:
             inner = format_path(tail) if tail else ""
@@ -71,7 +71,7 @@ class Values:
         if not tail:
             return stored.value
         value = extract(self._decode(name, stored), tail)
-        return None if value is MISSING else _encode(value)
+        return None if value is MISSING else msgspec.Raw(_encode(value))
 
     def _locate(self, path: Path, source: str) -> tuple[str, Stored, Path]:
         """(name, where it is stored, the rest of the path)."""

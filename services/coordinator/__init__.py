@@ -1,0 +1,1 @@
+"""The coordinator: sole writer of the partitions it owns."""

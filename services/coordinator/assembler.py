@@ -1,0 +1,107 @@
+"""Gathers the transitions of a batch into one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from minuet.bus.api import Commit, Fields, RunWrite
+from minuet.ir.run_state import RunState
+from minuet.ir.transition import Limits, Token, Transition
+from minuet.model.event import CommitRecord, TransitionRecord
+from minuet.model.signal import Continue
+
+from .pages import make_pages
+
+_encode = msgspec.json.Encoder().encode
+FORGET_AFTER_MS = 60_000  # no late start can arrive any more: they carry not_after = now + 30 s
+
+
+class Assembler:
+    """One batch of one partition. `add` in routing order, then `commit` once."""
+
+    def __init__(self, p: int, owner: str, number: int, cursor: str, now: int) -> None:
+        self._commit = Commit(p=p, owner=owner, number=number, cursor=cursor)
+        self._id = f"{owner}/{number + 1}"
+        self._now = now
+        self._tokens: list[Token] = []
+        self._token_bytes = 0
+        self._records: list[TransitionRecord] = []
+
+    def limits(self) -> Limits:
+        """What is left of the batch's bounds; never nothing, so that every run moves."""
+        whole = Limits()
+        return whole._replace(
+            tokens=max(1, whole.tokens - len(self._tokens)),
+            token_bytes=max(1, whole.token_bytes - self._token_bytes),
+        )
+
+    def add(self, state: RunState, transition: Transition, *, replace: bool = False) -> None:
+        """Take a transition; stamps the state with this commit."""
+        if transition.events:
+            self._add_run(state, transition, replace)
+        commit = self._commit
+        commit.timers_add.extend(transition.timers_add.items())
+        commit.timers_del.extend(transition.timers_del)
+        commit.cancelled.extend(transition.cancelled)
+        for token in transition.tokens:
+            self._token_bytes += len(token.data)
+        self._tokens.extend(transition.tokens)
+        for letter in transition.dead_letters:
+            self.dead_letter(letter.reason, state.run, letter.node, letter.data)
+        if transition.more:
+            commit.signals.append([("k", b"continue"), ("s", _encode(Continue(run=state.run)))])
+
+    def _add_run(self, state: RunState, transition: Transition, replace: bool) -> None:
+        prev = "" if state.last == "-" else state.last
+        state.last = self._id
+        fields: dict[str, str | bytes] = {"head": state.head()}
+        if transition.started:
+            fields["meta"] = _encode(state.start)
+        for node, record in transition.records.items():
+            fields["n:" + node] = record
+        write = RunWrite(state.run, fields, transition.outputs, replace=replace)
+        self._commit.runs.append(write)
+        self._records.append(
+            TransitionRecord(
+                run=state.run,
+                tenant=state.start.tenant,
+                prev=prev,
+                seq=state.seq,
+                cmd=state.cmd,
+                status=int(state.status),
+                counter=state.counter,
+                count=len(transition.events),
+                events=msgspec.Raw(_encode(transition.events)),
+            )
+        )
+
+    def purge(self, run: str) -> None:
+        """An archived run keeps its head, until the `forget` timer unlinks that too."""
+        self._commit.runs.append(RunWrite(run, {}, purge=True))
+        self._commit.timers_add.append((f"forget {run}", self._now + FORGET_AFTER_MS))
+
+    def unlink(self, run: str) -> None:
+        self._commit.runs.append(RunWrite(run, {}, unlink=True))
+
+    def dead_letter(self, reason: str, run: str, node: str, data: bytes) -> None:
+        fields: Fields = [
+            ("k", reason.encode()), ("run", run.encode()), ("node", node.encode()), ("data", data)
+        ]  # fmt: skip
+        self._commit.dead_letters.append(fields)
+
+    @property
+    def tokens(self) -> list[Token]:
+        return self._tokens
+
+    def commit(self, outstanding: Mapping[str, int], slots: Mapping[str, float]) -> Commit:
+        """The finished commit; pages are sized by what is out and how many slots there are."""
+        self._commit.pages = make_pages(self._tokens, outstanding, slots)
+        if self._records:
+            record = CommitRecord(
+                owner=self._commit.owner, commit=self._commit.number + 1, time=self._now,
+                runs=self._records,
+            )  # fmt: skip
+            self._commit.event = _encode(record)
+        return self._commit

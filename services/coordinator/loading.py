@@ -1,0 +1,85 @@
+"""Brings the runs that a batch names into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import structlog
+
+from minuet.bus.api import CoordinatorBus
+from minuet.ir.run_state import RunState
+from minuet.model.errors import NotFound
+from minuet.model.signal import Start
+from minuet.model.state import Head
+
+from .batch import Batch
+from .partition import OwnedPartition
+from .plans import PlanCache
+
+log = structlog.get_logger()
+_start = msgspec.json.Decoder(Start).decode
+
+
+class Loader:
+    """Reads runs from Redis after every commit under way, so that it sees their effect."""
+
+    def __init__(self, bus: CoordinatorBus, plans: PlanCache) -> None:
+        self._bus = bus
+        self._plans = plans
+
+    async def load(self, partition: OwnedPartition, batch: Batch) -> None:
+        """Fill `partition.states` for the runs of `batch`.
+
+        A run that neither Redis knows nor the batch starts stays absent; so does one that ended,
+        and one whose IR no store has.
+        """
+        missing = [run for run in batch.runs if run not in partition.states]
+        if not missing:
+            return
+        found = await self._bus.load_runs(partition.p, missing)
+        for run, loaded in zip(missing, found, strict=True):
+            if loaded is not None:
+                await self._from_redis(partition, run, loaded.fields)
+            elif run in batch.starts:
+                await self._fresh(partition, batch.starts[run])
+
+    async def reload(self, partition: OwnedPartition, run: str) -> RunState | None:
+        """The run as Redis holds it, ignoring what is in memory."""
+        partition.states.pop(run, None)
+        [loaded] = await self._bus.load_runs(partition.p, [run])
+        if loaded is not None:
+            await self._from_redis(partition, run, loaded.fields)
+        return partition.states.get(run)
+
+    async def _from_redis(
+        self, partition: OwnedPartition, run: str, fields: Mapping[str, bytes]
+    ) -> None:
+        if Head.decode(fields["head"].decode()).status.ended or "meta" not in fields:
+            return
+        start = _start(fields["meta"])
+        try:
+            plan = await self._plans.get(start.tenant, start.ir)
+        except NotFound:
+            log.error("ir_missing", run_id=run, tenant=start.tenant, ir=start.ir)
+            return
+        state = RunState.from_hash(plan, start, fields)
+        await self._load_outputs(partition, state)
+        partition.states[run] = state
+
+    async def _load_outputs(self, partition: OwnedPartition, state: RunState) -> None:
+        if state.missing:
+            nodes = sorted(state.missing)
+            data = await self._bus.load_outputs(partition.p, state.run, nodes)
+            state.add_outputs(
+                {node: each for node, each in zip(nodes, data, strict=True) if each is not None}
+            )
+
+    async def _fresh(self, partition: OwnedPartition, start: Start) -> None:
+        try:
+            plan = await self._plans.get(start.tenant, start.ir)
+        except NotFound:
+            # The relay puts the IR into the cache before it sends again.
+            log.error("ir_missing", run_id=start.run, tenant=start.tenant, ir=start.ir)
+            return
+        partition.states[start.run] = RunState(plan, start)

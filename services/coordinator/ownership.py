@@ -1,0 +1,162 @@
+"""Which partitions this coordinator owns: claims them greedily, up to its share."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from math import ceil
+from typing import Protocol
+
+import structlog
+
+from minuet.bus.api import CoordinatorBus, SignalBus
+from minuet.model.errors import BusUnavailable
+from minuet.settings import CoordinatorSettings
+
+from . import metrics
+from .clock import RedisClock
+from .partition import OwnedPartition
+from .renewal import LeaseRenewer, RenewalThread
+
+log = structlog.get_logger()
+
+
+class Bus(CoordinatorBus, SignalBus, Protocol):
+    """What claiming needs of the bus."""
+
+
+class Ownership:
+    """`owned` maps partitions to what is held in memory of them. A partition that is lost is
+    acquired anew under a fresh owner, with nothing kept."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        renewer: LeaseRenewer,
+        clock: RedisClock,
+        settings: CoordinatorSettings,
+    ) -> None:
+        self.id = f"coordinator-{uuid.uuid4().hex[:12]}"
+        self.owned: dict[int, OwnedPartition] = {}
+        self.partitions = 0  # as published; 0 until it is known
+        self.changed = asyncio.Event()  # set when `owned` changed or a claim is worth trying
+        self._bus = bus
+        self._clock = clock
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._renewal = RenewalThread(
+            renewer,
+            self._renewed,
+            lease_ms=settings.lease_ms,
+            every_ms=settings.renew_ms,
+        )
+
+    @property
+    def joined(self) -> bool:
+        """Whether this coordinator takes part: it knows how many partitions there are."""
+        return self.partitions > 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Claim, keep and give back partitions until `stop`; then release all."""
+        self._renewal.start()
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                try:
+                    await self._round()
+                except BusUnavailable as exc:
+                    log.warning("claiming_failed", error=str(exc))
+                self.changed.clear()
+                wake = asyncio.create_task(self.changed.wait())
+                # A third of the lease: a dead owner's partition is taken right after it lapses.
+                await asyncio.wait(
+                    {wake, stopping},
+                    timeout=self._settings.lease_ms / 3000,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                wake.cancel()
+        finally:
+            stopping.cancel()
+
+    async def close(self) -> None:
+        """Release every lease; call after the last commit was drained."""
+        await asyncio.to_thread(self._renewal.stop)
+        for partition in list(self.owned.values()):
+            try:
+                await self._bus.release(partition.p, partition.owner)
+            except BusUnavailable as exc:
+                log.warning("release_failed", partition=partition.p, error=str(exc))
+        self.owned.clear()
+        self._publish()
+        try:
+            await self._bus.leave(self.id)
+        except BusUnavailable as exc:
+            log.warning("leave_failed", error=str(exc))
+
+    async def _round(self) -> None:
+        partitions = await self._bus.partitions()
+        if partitions is None:
+            return  # nobody published how many there are: the orchestrator will
+        self.partitions = partitions
+        live = await self._bus.join(self.id, stale_after_ms=self._settings.lease_ms)
+        share = ceil(partitions / max(1, live))
+        await self._give_back(share)
+        for p in self._wanted(partitions):
+            if len(self.owned) >= share:
+                break
+            await self._claim(p)
+
+    def _wanted(self, partitions: int) -> list[int]:
+        # Each coordinator starts at another place, so that two that start together do not race.
+        first = hash(self.id) % partitions
+        order = [(first + i) % partitions for i in range(partitions)]
+        return [p for p in order if p not in self.owned]
+
+    async def _claim(self, p: int) -> None:
+        owner = uuid.uuid4().hex[:16]
+        sent = self._clock.local()
+        lease = await self._bus.acquire(p, owner, self._settings.lease_ms)
+        if lease is None:
+            return
+        self._clock.learn(sent, lease.now)
+        partition = OwnedPartition(lease, self._bus, self._clock, self._on_lost)
+        partition.outstanding = await self._bus.backlog(p)
+        self.owned[p] = partition
+        metrics.TAKEOVERS.inc()
+        log.info("partition_acquired", partition=p, commit=lease.commit, takeovers=lease.takeovers)
+        self._publish()
+
+    async def _give_back(self, share: int) -> None:
+        for p in sorted(self.owned)[share:]:
+            partition = self.owned.pop(p)
+            self._publish()
+            partition.lost = True  # the reader must not send for it any more
+            await partition.drained()
+            await self._bus.release(p, partition.owner)
+            log.info("partition_released", partition=p)
+
+    def _on_lost(self, p: int) -> None:
+        self.owned.pop(p, None)
+        self._publish()
+        self.changed.set()
+
+    def _publish(self) -> None:
+        self._renewal.leases = {p: each.owner for p, each in self.owned.items()}
+        metrics.PARTITIONS.set(len(self.owned))
+
+    def _renewed(self, leases: Mapping[int, str], answer: dict[int, int | None]) -> None:
+        """Runs in the renewal thread."""
+        self._loop.call_soon_threadsafe(self._judge, leases, answer)
+
+    def _judge(self, leases: Mapping[int, str], answer: dict[int, int | None]) -> None:
+        for p, number in answer.items():
+            partition = self.owned.get(p)
+            if partition is None or partition.owner != leases[p]:
+                continue
+            if number is None:
+                partition.give_up("lease_lost")
+            elif number < partition.renewed_at:
+                partition.give_up("server_went_back")
+            # What is acknowledged now must be there at the next renewal.
+            partition.renewed_at = partition.acknowledged

@@ -1,0 +1,124 @@
+"""One owned partition: its lease, the runs in memory and the commits under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from minuet.bus.api import Commit, CoordinatorBus, Lease
+from minuet.ir.run_state import RunState
+from minuet.model.errors import BusUnavailable, Fenced
+
+from . import metrics
+from .clock import RedisClock
+
+log = structlog.get_logger()
+
+COMMITS_UNDER_WAY = 3
+MAX_CACHED_RUNS = 50_000
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    number: int
+    task: asyncio.Task[None]
+
+
+class OwnedPartition:
+    """`states` are copies of what Redis holds *after* the commits under way. The first commit that
+    is refused, or whose outcome is unknown, makes the partition `lost`: everything in memory is
+    worthless then, and `on_lost` is called once.
+    """
+
+    def __init__(
+        self, lease: Lease, bus: CoordinatorBus, clock: RedisClock, on_lost: Callable[[int], None]
+    ) -> None:
+        self.p = lease.p
+        self.owner = lease.owner
+        self.cursor = lease.cursor  # read so far; Redis holds that of the last commit
+        self.number = lease.commit  # of the last commit sent
+        self.acknowledged = lease.commit
+        self.renewed_at = lease.commit  # acknowledged when the lease was last renewed
+        self.takeovers = lease.takeovers
+        self.next_timer_at: int | None = 0  # 0: ask Redis
+        self.states: dict[str, RunState] = {}
+        self.outstanding: dict[str, int] = {}
+        self.lost = False
+        self._bus = bus
+        self._clock = clock
+        self._on_lost = on_lost
+        self._under_way: deque[_UnderWay] = deque()
+
+    def give_up(self, cause: str) -> None:
+        """Drop everything; harmless when repeated."""
+        if not self.lost:
+            self.lost = True
+            self.states.clear()
+            metrics.FENCED.labels(cause).inc()
+            log.warning("partition_lost", partition=self.p, owner=self.owner, cause=cause)
+            self._on_lost(self.p)
+
+    async def room(self) -> None:
+        """Wait until one more commit may be sent."""
+        while len(self._under_way) >= COMMITS_UNDER_WAY and not self.lost:
+            await asyncio.wait([self._under_way[0].task])
+
+    async def drained(self) -> None:
+        """Wait until no commit is under way."""
+        while self._under_way:
+            await asyncio.wait([self._under_way[0].task])
+
+    def send(self, commit: Commit, ended: list[str], arrived_ms: int) -> None:
+        """Send a commit that builds on the last one sent. `ended` names runs to forget once it is
+        acknowledged; `arrived_ms` (Redis time) is when its oldest signal came."""
+        self.number = commit.number + 1
+        self.cursor = commit.cursor
+        for _, due_at in commit.timers_add:
+            self.note_timer(due_at)
+        # Eager enough: the call is written before the loop reads the next batch, so Redis sees
+        # commits of this partition in order, and later loads see their effect.
+        task = asyncio.ensure_future(self._commit(commit, ended, arrived_ms))
+        self._under_way.append(_UnderWay(self.number, task))
+
+    def note_timer(self, due_at: int) -> None:
+        if self.next_timer_at is None or due_at < self.next_timer_at:
+            self.next_timer_at = due_at
+
+    async def _commit(self, commit: Commit, ended: list[str], arrived_ms: int) -> None:
+        sent = self._clock.local()
+        try:
+            server_now = await self._bus.commit(commit)
+        except Fenced:
+            self.give_up("fenced")
+        except BusUnavailable:
+            self.give_up("unknown_outcome")
+        except Exception:
+            # A commit that cannot even be encoded must not be taken for done.
+            log.exception("commit_failed", partition=self.p, commit=commit.number)
+            self.give_up("error")
+        else:
+            self._clock.learn(sent, server_now)
+            self.acknowledged = commit.number + 1
+            metrics.COMMITS.inc()
+            metrics.COMMIT_SECONDS.observe((self._clock.local() - sent) / 1000)
+            metrics.HOP_SECONDS.observe(max(0, server_now - arrived_ms) / 1000)
+            self._forget(ended)
+        finally:
+            self._under_way.popleft()
+
+    def _forget(self, ended: list[str]) -> None:
+        for run in ended:
+            self.states.pop(run, None)
+        if len(self.states) > MAX_CACHED_RUNS and not self._later_commits():
+            for run in list(self.states)[: len(self.states) - MAX_CACHED_RUNS]:
+                del self.states[run]
+
+    def _later_commits(self) -> bool:
+        return len(self._under_way) > 1
+
+    def count_out(self, type_: str, change: int) -> None:
+        self.outstanding[type_] = max(0, self.outstanding.get(type_, 0) + change)

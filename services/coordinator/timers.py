@@ -1,0 +1,58 @@
+"""Moves due timers into signals."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from minuet.bus.api import CoordinatorBus
+from minuet.model.errors import BusUnavailable
+
+from .clock import RedisClock
+from .ownership import Ownership
+from .partition import OwnedPartition
+
+log = structlog.get_logger()
+
+TICK_S = 0.02  # a timer set meanwhile is noticed this late at most
+FIRE_LIMIT = 500
+
+
+class TimerDuty:
+    """Asks Redis only about partitions whose next timer is due by this process's knowledge;
+    Redis decides by its own clock, so a timer never fires early."""
+
+    def __init__(self, bus: CoordinatorBus, ownership: Ownership, clock: RedisClock) -> None:
+        self._bus = bus
+        self._ownership = ownership
+        self._clock = clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                for partition in self._due():
+                    await self._fire(partition)
+            except BusUnavailable as exc:
+                log.warning("firing_failed", error=str(exc))
+                await asyncio.sleep(0.2)
+            await asyncio.sleep(TICK_S)
+
+    def _due(self) -> list[OwnedPartition]:
+        now = self._clock.now()
+        return [
+            each
+            for each in self._ownership.owned.values()
+            if each.next_timer_at is not None and each.next_timer_at <= now
+        ]
+
+    async def _fire(self, partition: OwnedPartition) -> None:
+        # Cleared first: a commit that adds an earlier timer while we ask must not be forgotten.
+        partition.next_timer_at = None
+        try:
+            next_at = await self._bus.fire_timers(partition.p, limit=FIRE_LIMIT)
+        except BusUnavailable:
+            partition.note_timer(0)
+            raise
+        if next_at is not None:
+            partition.note_timer(next_at)
