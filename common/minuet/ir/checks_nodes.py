@@ -17,7 +17,6 @@ CEL_WORDS = frozenset(
     {"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in",
      "let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while"}
 )  # fmt: skip
-)
 
 
 def check_nodes(draft: Draft, types: Mapping[str, NodeType], faults: Faults) -> None:
