@@ -42,7 +42,7 @@ class Configs:
         for each in self._draft.nodes:
             at = pointer("nodes", each.index, "config")
             self._check_schema(each, at)
-            if each.kind is not None and each.kind.builtin and each.node.type == "branch":
+            if _is_branch(each):
                 self._check_cases(each, at)
             else:
                 self._check_templates(each, at)
@@ -56,7 +56,7 @@ class Configs:
         strict, lenient = checkers
         config = each.node.config
         found = strict.faults(config)
-        if found and b"${" in canonical_json(config):
+        if found and not _is_branch(each) and b"${" in canonical_json(config):
             found = lenient.faults(config)
         for fault in found:
             if each.kind.builtin and each.node.type == "wait" and fault.path[:1] == ["message"]:
@@ -122,6 +122,11 @@ def _prepared(schema: bytes) -> tuple[Checker, Checker]:
         return strict, Checker(relaxed(value))
     except BadSchema:  # a reference into the middle of the schema: relaxing moved its target
         return strict, Checker({})
+
+
+def _is_branch(each: NodeDraft) -> bool:
+    """Branches hold bare expressions and constant ports, no templates."""
+    return each.kind is not None and each.kind.builtin and each.node.type == "branch"
 
 
 def bare_fault(exc: ExpressionSyntaxError) -> str:

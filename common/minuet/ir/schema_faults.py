@@ -85,6 +85,10 @@ def _translate(error: Any, schema: Any) -> Iterator[SchemaFault]:
             yield SchemaFault(path, f"must be {wanted}, not {got}{_hint(parent)}")
         case "pattern" | "anyOf" | "oneOf" | "format":
             yield SchemaFault(path, f"{_short(error.instance)} does not fit{_hint(parent)}")
+        case "minItems" | "maxItems" | "minProperties" | "maxProperties":
+            bound = f"at {'least' if keyword.startswith('min') else 'most'} {kind['limit']}"
+            text = f"has {len(error.instance)} entries, must have {bound}{_hint(parent)}"
+            yield SchemaFault(path, text)
         case _:
             yield SchemaFault(path, _trimmed(error.message))
 
