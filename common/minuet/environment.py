@@ -59,6 +59,10 @@ class EnvironmentReader:
         self.faults.append(f"{name} must start with {' or '.join(f'{s}://' for s in schemes)}")
         return default
 
+    def optional_address(self, name: str, schemes: tuple[str, ...]) -> str | None:
+        """A URL, or None where the variable is not set."""
+        return self.address(name, "", schemes) if self._env.get(name) else None
+
     def require(self, holds: bool, fault: str) -> None:
         if not holds:
             self.faults.append(fault)

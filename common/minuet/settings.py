@@ -27,6 +27,8 @@ __all__ = [
     "WorkerSettings",
 ]
 
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+DATABASE_SCHEMES = ("postgresql",)
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -40,7 +42,7 @@ class RedisSettings:
     @classmethod
     def read(cls, env: EnvironmentReader) -> Self:
         return cls(
-            url=env.address("MINUET_REDIS_URL", cls().url, ("redis", "rediss", "unix")),
+            url=env.address("MINUET_REDIS_URL", cls().url, REDIS_SCHEMES),
             key_prefix=env.text("MINUET_KEY_PREFIX", ""),
         )
 
@@ -59,7 +61,7 @@ class DatabaseSettings:
     @classmethod
     def read(cls, env: EnvironmentReader) -> Self:
         return cls(
-            url=env.address("MINUET_DATABASE_URL", cls().url, ("postgresql",)),
+            url=env.address("MINUET_DATABASE_URL", cls().url, DATABASE_SCHEMES),
             pool_size=env.integer("MINUET_DATABASE_POOL_SIZE", 10, low=1, high=500),
         )
 

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 
-from minuet.environment import SettingsError
-
-from .console import Reporter
 from .plan import DEFAULT_PLAN
-from .settings import UpSettings
-from .supervisor import supervise
+from .supervisor import run_suite
 
 
 def main() -> int:
-    reporter = Reporter()
-    try:
-        settings = UpSettings.read(os.environ, sys.argv[1:])
-    except SettingsError as exc:
-        for fault in exc.faults:
-            reporter.fault(fault)
-        return 2
-    return asyncio.run(supervise(settings, DEFAULT_PLAN, reporter))
+    return run_suite(os.environ, sys.argv[1:], DEFAULT_PLAN)
 
 
 if __name__ == "__main__":

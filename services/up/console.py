@@ -17,6 +17,7 @@ class Reporter:
     """Plain lines where nobody watches a terminal. Errors go to stderr, all else to stdout."""
 
     def __init__(self) -> None:
+        self._is_gone = False
         self._out = Console(highlight=False, soft_wrap=True)
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -55,5 +56,11 @@ class Reporter:
         self._err.print(f"[red]minuet up:[/] {escape(line)}")
 
     def _print(self, markup: str) -> None:
-        self._out.print(markup)
-        self._out.file.flush()
+        """A terminal that has gone away must not keep the suite from stopping cleanly."""
+        if self._is_gone:
+            return
+        try:
+            self._out.print(markup)
+            self._out.file.flush()
+        except OSError:
+            self._is_gone = True

@@ -10,6 +10,7 @@ from typing import Self
 
 from minuet.embedded.suite_file import DEFAULT_DATA_DIR
 from minuet.environment import EnvironmentReader
+from minuet.settings import DATABASE_SCHEMES, REDIS_SCHEMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,8 @@ class UpSettings:
             data_dir=Path(reader.text("MINUET_DATA_DIR", str(DEFAULT_DATA_DIR))),
             host=reader.text("MINUET_HOST", "127.0.0.1"),
             port=reader.integer("MINUET_PORT", 8080, low=0, high=65535),
-            redis_url=reader.secret("MINUET_REDIS_URL"),
-            database_url=reader.secret("MINUET_DATABASE_URL"),
+            redis_url=reader.optional_address("MINUET_REDIS_URL", REDIS_SCHEMES),
+            database_url=reader.optional_address("MINUET_DATABASE_URL", DATABASE_SCHEMES),
             valkey_max_memory_bytes=reader.integer(
                 "MINUET_VALKEY_MAXMEMORY_BYTES", 1 << 30, low=16 << 20, high=1 << 44
             ),

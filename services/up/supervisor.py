@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Mapping, Sequence
 
 from minuet.embedded.errors import ServerUnfit
+from minuet.environment import SettingsError
 from minuet.model.errors import MinuetError
 
 from .console import Reporter
@@ -15,6 +17,18 @@ from .settings import UpSettings
 from .suite import LocalSuite
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run_suite(env: Mapping[str, str], arguments: Sequence[str], plan: SuitePlan) -> int:
+    """Run until a signal asks for a stop. Exit codes: 0 stopped, 1 cannot run, 2 bad settings."""
+    reporter = Reporter()
+    try:
+        settings = UpSettings.read(env, arguments)
+    except SettingsError as exc:
+        for fault in exc.faults:
+            reporter.fault(fault)
+        return 2
+    return asyncio.run(supervise(settings, plan, reporter))
 
 
 async def supervise(settings: UpSettings, plan: SuitePlan, reporter: Reporter) -> int:
@@ -30,7 +44,7 @@ async def supervise(settings: UpSettings, plan: SuitePlan, reporter: Reporter) -
     try:
         reporter.opening(data_dir.path)
         return await _run(LocalSuite(settings, plan, data_dir, reporter), stop_asked, reporter)
-    except MinuetError as exc:
+    except (MinuetError, OSError) as exc:
         return _report(exc, reporter)
     finally:
         data_dir.close()
@@ -63,7 +77,7 @@ async def _run(suite: LocalSuite, stop_asked: asyncio.Event, reporter: Reporter)
     return 0
 
 
-def _report(exc: MinuetError, reporter: Reporter) -> int:
+def _report(exc: MinuetError | OSError, reporter: Reporter) -> int:
     for line in exc.faults if isinstance(exc, ServerUnfit) else [str(exc)]:
         reporter.fault(line)
     return 1

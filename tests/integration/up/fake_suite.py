@@ -5,15 +5,12 @@ fake_suite.py <behaviour of the second service> [exit code of the migration]
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
 
-from minuet.services.up.console import Reporter
 from minuet.services.up.plan import ServiceSpec, SuitePlan
-from minuet.services.up.settings import UpSettings
-from minuet.services.up.supervisor import supervise
+from minuet.services.up.supervisor import run_suite
 
 SERVICE = str(Path(__file__).with_name("fake_service.py"))
 
@@ -35,8 +32,7 @@ def plan(behaviour: str, migration_code: str) -> SuitePlan:
 
 
 def main(behaviour: str, migration_code: str = "0") -> int:
-    settings = UpSettings.read(os.environ, [])
-    return asyncio.run(supervise(settings, plan(behaviour, migration_code), Reporter()))
+    return run_suite(os.environ, [], plan(behaviour, migration_code))
 
 
 if __name__ == "__main__":

@@ -213,6 +213,33 @@ def test_unreachable_redis_is_refused(make: MakeSuite) -> None:
     assert "Cannot use the Redis at redis://:***@127.0.0.1:1/0" in line
 
 
+def test_servers_of_ones_own_are_used_instead(
+    make: MakeSuite, redis_url: str, empty_database_url: str
+) -> None:
+    suite = make(env={"MINUET_REDIS_URL": redis_url, "MINUET_DATABASE_URL": empty_database_url})
+    suite.start()
+    assert suite.file.servers == {}
+    assert (suite.redis_url, suite.database_url) == (redis_url, empty_database_url)
+    assert not (suite.data_dir / "valkey").exists()
+    assert not (suite.data_dir / "postgres").exists()
+
+
+def test_bad_addresses_are_all_told(make: MakeSuite) -> None:
+    env = {"MINUET_REDIS_URL": "http://x", "MINUET_DATABASE_URL": "mysql://x", "MINUET_PORT": "x"}
+    suite = make(env=env)
+    assert suite.spawn().wait(30) == 2
+    for name in env:
+        assert f"minuet up: {name} must " in suite.output()
+
+
+def test_a_terminal_that_goes_away_stops_the_suite(make: MakeSuite) -> None:
+    suite = make()
+    suite.start()
+    pids = suite.pids()
+    assert suite.stop(signal.SIGHUP) == 0
+    assert_all_ended(pids, 1)
+
+
 def test_warnings_of_services_are_shown(make: MakeSuite) -> None:
     suite = make()
     suite.start()
