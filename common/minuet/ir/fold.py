@@ -23,7 +23,6 @@ from .plan import Plan
 from .run_state import RunState
 
 
-
 def fold(plan: Plan, start: Start, events: Iterable[Event]) -> RunState:
     """State after `events` (seq 1 onwards, without a gap), in which every output is loaded.
 

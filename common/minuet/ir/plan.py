@@ -79,11 +79,11 @@ class NodePlan:
 class Plan:
     """One compiled document, shared by all runs of it. Building costs O(nodes + edges)."""
 
-    def __init__(self, ir: Ir, digest: str) -> None:
+    def __init__(self, ir: Ir, digest: str, router: type[Router] = Router) -> None:
         self.ir = ir
         self.digest = digest
         self.index = {node.id: i for i, node in enumerate(ir.nodes)}
-        self.router = Router(
+        self.router = router(
             [node.join for node in ir.nodes],
             [edge.source for edge in ir.edges],
             [edge.target for edge in ir.edges],

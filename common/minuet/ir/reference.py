@@ -54,6 +54,10 @@ class Router:
             self.out[source].append(edge)
             self.incoming[target] += 1
 
+    def frontier(self) -> Frontier:
+        """A new run's frontier over this graph."""
+        return Frontier(self)
+
     def out_edges(self, node: int) -> list[int]:
         """Forward edges that leave `node`, in document order."""
         return list(self.out[node])

@@ -98,6 +98,9 @@ cdef class Router:
         PyMem_Free(self.edges)
         PyMem_Free(self.port_of)
 
+    def frontier(self):
+        return Frontier(self)
+
     def out_edges(self, Py_ssize_t node):
         cdef Py_ssize_t slot
         if not 0 <= node < self.n:

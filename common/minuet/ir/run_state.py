@@ -16,7 +16,6 @@ from minuet.model.state import Head, NodeRecord, RunSnapshot, Stored
 from minuet.model.status import NodeStatus, RunStatus
 
 from .plan import Plan
-from .routing import Frontier
 
 
 class RunState:
@@ -33,7 +32,7 @@ class RunState:
         self.plan = plan
         self.start = start
         self.run = start.run
-        self.frontier = Frontier(plan.router)
+        self.frontier = plan.router.frontier()
         self.status = RunStatus.QUEUED
         self.seq = 0
         self.cmd = -1

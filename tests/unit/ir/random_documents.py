@@ -1,0 +1,135 @@
+"""Random valid documents of every construct, for property tests of the engine."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from minuet.ir.compile import compile_document
+from minuet.model.ir import Ir
+from minuet.model.node_type import NodeType
+
+NODE_TYPES = {
+    "task": NodeType("task", effect="pure"),
+    "once": NodeType("once", effect="once"),
+    "judge": NodeType("judge", ports=["good", "bad"]),
+}
+
+
+class DocumentMaker:
+    """Draws one document; `constructs` tells what it contains, one word an occurrence."""
+
+    def __init__(self, random: Random, max_nodes: int = 12) -> None:
+        self._random = random
+        self._count = random.randint(1, max_nodes)
+        self.constructs: list[str] = []
+
+    def document(self) -> dict[str, Any]:
+        nodes = [self._node(i) for i in range(self._count)]
+        edges = [edge for i in range(1, self._count) for edge in self._edges_into(nodes, i)]
+        self._set_joins(nodes, edges)
+        document: dict[str, Any] = {
+            "apiVersion": "minuet/v1", "name": "random", "nodes": nodes, "edges": edges,
+        }  # fmt: skip
+        if self._chance(0.2):
+            document["settings"] = {"max_parallel": self._random.randint(1, 3)}
+            self._note("max_parallel")
+        if self._chance(0.1):
+            document.setdefault("settings", {})["deadline"] = "30s"
+            self._note("deadline")
+        if self._chance(0.4):
+            document["outputs"] = {"a": f"${{nodes.n{self._count - 1}.output}}", "b": "x"}
+            self._note("outputs")
+        return document
+
+    def ir(self) -> tuple[Ir, str]:
+        compiled = compile_document(self.document(), NODE_TYPES)
+        return compiled.require(), compiled.digest
+
+    def _node(self, i: int) -> dict[str, Any]:
+        kind = self._random.choice(
+            [
+                "task",
+                "task",
+                "task",
+                "once",
+                "judge",
+                "transform",
+                "branch",
+                "wait",
+                "join",
+                "ghost",
+            ]
+        )
+        self._note(kind)
+        node: dict[str, Any] = {"id": f"n{i}", "type": kind, "config": self._config(kind)}
+        if kind in ("task", "once", "judge"):
+            self._harden(node)
+        return node
+
+    def _config(self, kind: str) -> dict[str, Any]:
+        match kind:
+            case "transform":
+                return {"value": self._random.choice(["${inputs.x}", "${inputs.x + 1}", 7])}
+            case "branch":
+                return {"cases": [{"when": "inputs.x > 3", "port": "big"}], "default": "small"}
+            case "wait":
+                return {"for": self._random.choice(["1s", "20s", "0s"])}
+        return {}
+
+    def _harden(self, node: dict[str, Any]) -> None:
+        if self._chance(0.4):
+            node["retry"] = {"max_attempts": self._random.randint(2, 4), "initial": "1s"}
+            self._note("retry")
+        if self._chance(0.2):
+            node["on_error"] = "continue"
+            self._note("on_error")
+        if self._chance(0.2):
+            node["timeout"] = "5s"
+            self._note("timeout")
+
+    def _edges_into(self, nodes: list[dict[str, Any]], i: int) -> list[dict[str, Any]]:
+        sources = self._random.sample(range(i), k=min(i, self._random.choice([0, 1, 1, 1, 2, 3])))
+        edges = [self._edge(nodes[source], nodes[i]) for source in sorted(sources)]
+        if edges and self._chance(0.1):
+            twin = {"from": edges[0]["from"], "to": edges[0]["to"], "on": "error"}
+            if edges[0].get("on") != "error":
+                edges.append(twin)
+                self._note("parallel_edge")
+        return edges
+
+    def _edge(self, source: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
+        edge: dict[str, Any] = {"from": source["id"], "to": target["id"]}
+        if source["type"] == "branch":
+            edge["on"] = self._random.choice(["big", "small"])
+        elif source["type"] == "judge" and self._chance(0.6):
+            edge["on"] = self._random.choice(["good", "bad"])
+        elif source["type"] in ("task", "once", "judge", "transform") and self._chance(0.25):
+            edge["on"] = self._random.choice(["error", "timeout"])
+            if source["type"] == "transform":
+                edge["on"] = "error"
+            self._note(f"on_{edge['on']}")
+        if self._chance(0.3):
+            edge["when"] = self._random.choice(
+                ["inputs.x > 3", "inputs.x < 100", "output == null", "output.score > 2"]
+            )
+            self._note("when")
+        elif self._chance(0.15):
+            edge["otherwise"] = True
+            self._note("otherwise")
+        return edge
+
+    def _set_joins(self, nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> None:
+        for node in nodes:
+            incoming = sum(edge["to"] == node["id"] for edge in edges)
+            if incoming and self._chance(0.4):
+                node["join"] = self._random.choice(["any", self._random.randint(1, incoming)])
+                self._note("join_any" if node["join"] == "any" else "join_n")
+            elif incoming > 1:
+                self._note("join_all")
+
+    def _chance(self, probability: float) -> bool:
+        return self._random.random() < probability
+
+    def _note(self, construct: str) -> None:
+        self.constructs.append(construct)
