@@ -16,7 +16,7 @@ POLL_S = 0.02
 
 async def end_leftovers(data_dir: Path, stop_signal: signal.Signals, grace_s: float = 10.0) -> None:
     """Stop every process whose working directory is `data_dir`, and wait until it is gone."""
-    pids = _pids_working_in(data_dir)
+    pids = pids_working_in(data_dir)
     for pid in pids:
         _send(pid, stop_signal)
     deadline = asyncio.get_running_loop().time() + grace_s
@@ -27,7 +27,8 @@ async def end_leftovers(data_dir: Path, stop_signal: signal.Signals, grace_s: fl
         await asyncio.sleep(POLL_S)
 
 
-def _pids_working_in(data_dir: Path) -> list[int]:
+def pids_working_in(data_dir: Path) -> list[int]:
+    """Processes whose working directory is `data_dir`, as far as this user may see them."""
     pids = (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
     return [pid for pid in pids if pid != os.getpid() and _works_in(pid, data_dir)]
 
