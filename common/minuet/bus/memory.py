@@ -7,7 +7,7 @@ Redis bus passes. Its clock is injected, so a simulation decides what time it is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from minuet.model.errors import Overloaded
 
@@ -48,6 +48,10 @@ class MemorySignals(MemoryCore):
         held = self._partition(p).runs
         return [held.get(run, {}).get("head") for run in runs]
 
+    @remote
+    def server_id(self) -> str:
+        return f"memory-{self._starts}"
+
 
 class MemoryRecorder(MemoryCore):
     async def read_events(
@@ -63,6 +67,20 @@ class MemoryRecorder(MemoryCore):
         for p, of_p in ids.items():
             for id in of_p:
                 self._partition(p).events.delete(parse_id(id))
+
+    async def read_dead(
+        self, cursors: Mapping[int, str], *, count: int, block_ms: int
+    ) -> list[Entry]:
+        def read() -> list[Entry]:
+            return read_streams({p: self._partition(p).dead for p in cursors}, cursors, count)
+
+        return await self._blocking("read_dead", read, block_ms)
+
+    @remote
+    def delete_dead(self, ids: Mapping[int, Sequence[str]]) -> None:
+        for p, of_p in ids.items():
+            for id in of_p:
+                self._partition(p).dead.delete(parse_id(id))
 
     async def read_live(
         self, cursors: Mapping[int, str], *, count: int, block_ms: int
@@ -82,7 +100,7 @@ class MemoryAnnouncements(MemoryCore):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(queue.put_nowait, message)
 
-    async def announcements(self) -> AsyncIterator[bytes]:
+    async def announcements(self) -> AsyncGenerator[bytes, None]:
         """Every announcement from the first `anext` on."""
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         self._listeners[queue] = asyncio.get_running_loop()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from redis.asyncio import Redis
 
@@ -36,6 +36,8 @@ SOON_MS = 30
 class Bus(CoordinatorBus, SignalBus, WorkerBus, RecorderBus, CacheBus, Protocol):
     """Everything at once, as the adapters offer it."""
 
+    async def close(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Rig:
@@ -44,7 +46,7 @@ class Rig:
     name: str
     bus: Bus
     lose: Callable[[], Awaitable[None]]
-    dead: Callable[[int], Awaitable[list[Fields]]]
+    dead: Callable[[int], Coroutine[Any, Any, list[Fields]]]
 
 
 def memory_rig(bus: MemoryBus) -> Rig:
@@ -64,13 +66,13 @@ def server_rig(name: str, bus: Bus, client: Redis, prefix: str) -> Rig:
             await client.unlink(key)
 
     async def dead(p: int) -> list[Fields]:
-        raw = await client.xrange(Keys(prefix).dead(p))
+        raw: Any = await client.xrange(Keys(prefix).dead(p))
         return [[(k.decode(), v) for k, v in fields.items()] for _, fields in raw]
 
     return Rig(name, bus, lose, dead)
 
 
-async def eventually(look: Callable[[], Awaitable[T]], *, within_s: float = 5.0) -> T:
+async def eventually(look: Callable[[], Awaitable[T | None]], *, within_s: float = 5.0) -> T:
     """The first truthy reply of `look`; each look is a round trip, so this does not spin hard."""
     async with asyncio.timeout(within_s):
         while not (found := await look()):
@@ -112,10 +114,19 @@ class Writer:
         self.cursor = cursor or self.cursor
         now = await self.bus.commit(
             Commit(
-                self.p, self.owner, self.number, self.cursor, list(runs),
-                [Page(TYPE, list(page)) for page in pages], list(timers_add), list(timers_del),
-                list(cancelled), list(signals), event, list(dead_letters),
-            )  # fmt: skip
+                self.p,
+                self.owner,
+                self.number,
+                self.cursor,
+                list(runs),
+                [Page(TYPE, list(page)) for page in pages],
+                list(timers_add),
+                list(timers_del),
+                list(cancelled),
+                list(signals),
+                event,
+                list(dead_letters),
+            )
         )
         self.number += 1
         return now
@@ -137,9 +148,7 @@ async def done_tokens(bus: Bus, p: int = 0) -> list[tuple[str, bytes]]:
     return [pair for fields in found for pair in fields[1:]]
 
 
-async def take(
-    bus: Bus, consumer: str = "w1", *, p: int = 0, count: int = 100
-) -> list[Delivery]:
+async def take(bus: Bus, consumer: str = "w1", *, p: int = 0, count: int = 100) -> list[Delivery]:
     return await bus.take({TYPE: [p]}, consumer, count=count, block_ms=0)
 
 

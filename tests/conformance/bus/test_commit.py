@@ -201,7 +201,9 @@ async def test_unlink_drops_all_and_ignores_fields(bus: Bus, writer: Writer) -> 
 @pytest.mark.parametrize("kind", ["purge", "unlink", "replace"])
 async def test_dropping_a_run_that_is_not_there_is_harmless(bus: Bus, kind: str) -> None:
     writer = await own(bus)
-    await writer.commit(runs=[RunWrite(RUN, {}, **{kind: True})])
+    write = RunWrite(RUN, {})
+    setattr(write, kind, True)
+    await writer.commit(runs=[write])
     assert await _stored(bus) == (None, [None, None])
 
 

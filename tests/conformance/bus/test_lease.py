@@ -156,3 +156,28 @@ async def test_a_lost_server_forgets_the_lease(rig: Rig, p: int) -> None:
     lease = await rig.bus.acquire(p, "b", LONG_MS)
     assert lease is not None
     assert (lease.commit, lease.cursor) == (0, "0-0")
+
+
+# ── live coordinators ──────────────────────────────────────────────────────────────────────────
+
+
+async def test_join_counts_the_live_ones_with_oneself(bus: Bus) -> None:
+    assert await bus.join("a", stale_after_ms=LONG_MS) == 1
+    assert await bus.join("b", stale_after_ms=LONG_MS) == 2
+    assert await bus.join("a", stale_after_ms=LONG_MS) == 2
+
+
+async def test_who_leaves_counts_no_more(bus: Bus) -> None:
+    await bus.join("a", stale_after_ms=LONG_MS)
+    await bus.leave("a")
+    await bus.leave("unknown")
+    assert await bus.join("b", stale_after_ms=LONG_MS) == 1
+
+
+async def test_a_silent_coordinator_counts_no_more(bus: Bus) -> None:
+    await bus.join("silent", stale_after_ms=SOON_MS)
+
+    async def alone() -> bool:
+        return await bus.join("a", stale_after_ms=LONG_MS) == 1
+
+    assert await eventually(alone)
