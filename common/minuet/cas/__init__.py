@@ -1,0 +1,1 @@
+"""The content-addressed store: a local cache, then Redis, then the durable store."""
