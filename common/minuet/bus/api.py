@@ -122,9 +122,7 @@ class CoordinatorBus(Protocol):
 
     async def load_runs(self, p: int, runs: Sequence[str]) -> list[Loaded | None]: ...
 
-    async def load_outputs(
-        self, p: int, run: str, nodes: Sequence[str]
-    ) -> list[bytes | None]: ...
+    async def load_outputs(self, p: int, run: str, nodes: Sequence[str]) -> list[bytes | None]: ...
 
     async def commit(self, commit: Commit) -> int:
         """Apply all or nothing; Redis time after it. Raises Fenced if owner or number are not
@@ -164,6 +162,10 @@ class SignalBus(Protocol):
 
     async def heads(self, p: int, runs: Sequence[str]) -> list[bytes | None]:
         """`head` of each run (see minuet.model.state.Head)."""
+
+    async def server_id(self) -> str:
+        """Changes whenever a server (of a cluster: any primary) was started anew or replaced, so
+        that a change means that acknowledged writes may be gone."""
 
 
 # ── workers ────────────────────────────────────────────────────────────────────────────────────
@@ -238,9 +240,7 @@ class WorkerBus(Protocol):
         delivery does not count, so the next one carries the same number. False (and nothing done)
         if the entry is not this consumer's any more."""
 
-    async def heartbeat(
-        self, consumer: str, held: Sequence[tuple[int, str, str]]
-    ) -> list[bool]:
+    async def heartbeat(self, consumer: str, held: Sequence[tuple[int, str, str]]) -> list[bool]:
         """Renew the claim on entries (p, type, id); False where it is no longer this consumer's."""
 
     async def cancelled(self, tokens: Sequence[str]) -> list[bool]:
@@ -281,6 +281,13 @@ class RecorderBus(Protocol):
     async def read_live(
         self, cursors: Mapping[int, str], *, count: int, block_ms: int
     ) -> list[Entry]: ...
+
+    async def read_dead(
+        self, cursors: Mapping[int, str], *, count: int, block_ms: int
+    ) -> list[Entry]:
+        """Dead letters of `{p}:dead`: fields k = reason, run, node, data = JSON."""
+
+    async def delete_dead(self, ids: Mapping[int, Sequence[str]]) -> None: ...
 
     async def announce(self, message: bytes) -> None:
         """Publish to everybody who listens with `announcements` (no memory, may be lost)."""

@@ -52,6 +52,7 @@ class MemoryCore:
         self._clock = clock
         self._wait = wait or (wait_real if clock is wall_clock else wait_never)
         self._state = State()
+        self._starts = 1
         self._lock = threading.RLock()
         self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
         self._listeners: dict[asyncio.Queue[bytes], asyncio.AbstractEventLoop] = {}
@@ -76,6 +77,7 @@ class MemoryCore:
         """The server restarted from an older file: writes acknowledged since then are lost."""
         with self._lock:
             self._state = copy.deepcopy(snapshot)
+            self._starts += 1
         self._wake()
 
     def flush(self) -> None:
