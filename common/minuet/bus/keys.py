@@ -41,6 +41,10 @@ class Keys:
         """Hash: "<type> <entry id>" -> token id in hand of a split page."""
         return self._of(p, "splits")
 
+    def types(self, p: int) -> str:
+        """Set: node types that have had tasks here (for gauges)."""
+        return self._of(p, "types")
+
     def timers(self, p: int) -> str:
         return self._of(p, "timers")
 

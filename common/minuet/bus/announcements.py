@@ -1,0 +1,31 @@
+"""Listening to what is announced: a cold path, so redis-py does it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as LostConnection
+from redis.exceptions import TimeoutError as NoReply
+
+from .address import Address
+
+PAUSE_S: Final = 0.2
+
+
+async def listen(address: Address, channel: str) -> AsyncIterator[bytes]:
+    """Messages of a channel; reconnects for ever."""
+    while True:
+        client = Redis.from_url(address.url, protocol=2, socket_timeout=None)
+        try:
+            async with client.pubsub() as pubsub:
+                await pubsub.subscribe(channel)
+                async for message in pubsub.listen():
+                    if message["type"] == "message":
+                        yield message["data"]
+        except (LostConnection, NoReply):
+            await asyncio.sleep(PAUSE_S)
+        finally:
+            await client.aclose()

@@ -1,0 +1,38 @@
+"""What the roles of RedisBus share."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from .address import Address
+from .connection import Connection
+
+
+class RedisCore:
+    """Made by `connect`; close it."""
+
+    def __init__(self, redis: Connection) -> None:
+        self._redis = redis
+        self._keys = redis.keys
+        self._known_types: dict[int, set[str]] = {}
+        self._known_groups: set[str] = set()
+
+    @classmethod
+    async def connect(cls, url: str, prefix: str = "") -> Self:
+        """Raises BusUnavailable if nobody listens, InvalidInput for an address it cannot read."""
+        redis = Connection(Address.parse(url), prefix)
+        try:
+            await redis.open()
+        except BaseException:
+            await redis.close()
+            raise
+        return cls(redis)
+
+    async def close(self) -> None:
+        """Close all connections; calls under way raise BusUnavailable. Twice is harmless."""
+        await self._redis.close()
+
+    @property
+    def connections(self) -> int:
+        """Grows when the bus had to connect anew: leases and cursors may have gone back."""
+        return self._redis.connections

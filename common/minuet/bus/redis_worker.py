@@ -1,0 +1,140 @@
+"""The worker's side of the bus on Redis: pages of tokens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from .api import Delivery, Done
+from .codes import BusFault
+from .keys import partition_of
+from .redis_core import RedisCore
+from .task_calls import GROUP, Call, complete_calls, heartbeat_calls, mark
+from .wire import Argument, Reply
+
+
+class RedisWorker(RedisCore):
+    async def take(
+        self,
+        type_partitions: Mapping[str, Sequence[int]],
+        consumer: str,
+        *,
+        count: int,
+        block_ms: int,
+    ) -> list[Delivery]:
+        streams = {
+            self._keys.tasks(p, type): (p, type)
+            for type, partitions in type_partitions.items()
+            for p in partitions
+        }
+        if not streams:
+            return []
+        args: list[Argument] = [b"XREADGROUP", b"GROUP", GROUP, consumer, b"COUNT", count]
+        if block_ms > 0:
+            args += (b"BLOCK", block_ms)
+        args += (b"STREAMS", *streams, *(b">" for _ in streams))
+        await self._make_groups(streams.keys() - self._known_groups)
+        reply = await self._take(args, streams, block_ms)
+        by_key = {key.encode(): of for key, of in streams.items()}
+        return [
+            _delivery(*by_key[key], entry_id, flat)
+            for key, entries in reply or ()
+            for entry_id, flat in entries
+        ]
+
+    async def complete(self, done: Sequence[Done]) -> list[bool]:
+        return await self._scattered(complete_calls(self._keys, done), len(done))
+
+    async def split(
+        self,
+        delivery: Delivery,
+        consumer: str,
+        results: Sequence[tuple[str, bytes]],
+        in_hand: str,
+        unstarted: Sequence[tuple[str, bytes]],
+    ) -> bool:
+        p, type = delivery.p, delivery.type
+        keys = (self._keys.tasks(p, type), self._keys.signals(p), self._keys.splits(p))
+        args: list[Argument] = [consumer, delivery.id, mark(type, delivery.id), in_hand]
+        args += (2 * len(results), 2 * len(unstarted))
+        for pair in (*results, *unstarted):
+            args += pair
+        return bool(await self._redis.fcall("split", keys, args))
+
+    async def surrender(self, delivery: Delivery, consumer: str) -> bool:
+        p, type = delivery.p, delivery.type
+        keys = (self._keys.tasks(p, type), self._keys.splits(p))
+        args = (consumer, delivery.id, mark(type, delivery.id))
+        return bool(await self._redis.fcall("surrender", keys, args))
+
+    async def heartbeat(
+        self, consumer: str, held: Sequence[tuple[int, str, str]]
+    ) -> list[bool]:
+        return await self._scattered(heartbeat_calls(self._keys, consumer, held), len(held))
+
+    async def cancelled(self, tokens: Sequence[str]) -> list[bool]:
+        places: dict[int, list[int]] = {}
+        for place, token in enumerate(tokens):
+            places.setdefault(partition_of(token), []).append(place)
+        found = [False] * len(tokens)
+        replies = await self._redis.call_many(
+            [(b"ZMSCORE", self._keys.cancelled(p), *(tokens[i] for i in where))
+             for p, where in places.items()]
+        )  # fmt: skip
+        for where, scores in zip(places.values(), replies, strict=True):
+            for place, score in zip(where, scores, strict=True):
+                found[place] = score is not None
+        return found
+
+    async def claim(
+        self, p: int, type: str, consumer: str, *, min_idle_ms: int, limit: int,
+        max_deliveries: int, lost: bytes,
+    ) -> int:  # fmt: skip
+        keys = (
+            self._keys.tasks(p, type), self._keys.signals(p), self._keys.splits(p),
+            self._keys.cancelled(p),
+        )  # fmt: skip
+        args = (type, min_idle_ms, limit, max_deliveries, lost)
+        return int(await self._redis.fcall("claim", keys, args))
+
+    async def _take(
+        self, args: Sequence[Argument], streams: Iterable[str], block_ms: int
+    ) -> Reply:
+        try:
+            return await self._redis.call_blocking(block_ms, *args)
+        except BusFault as exc:
+            if not str(exc).startswith(("NOGROUP", "UNBLOCKED")):
+                raise
+        # The streams are gone, as after FLUSHALL: make them anew.
+        await self._make_groups(streams)
+        return await self._redis.call_blocking(block_ms, *args)
+
+    async def _make_groups(self, streams: Iterable[str]) -> None:
+        async def make(stream: str) -> None:
+            try:
+                await self._redis.call(b"XGROUP", b"CREATE", stream, GROUP, b"0", b"MKSTREAM")
+            except BusFault as exc:
+                if not str(exc).startswith("BUSYGROUP"):
+                    raise
+            self._known_groups.add(stream)
+
+        await asyncio.gather(*map(make, streams))
+
+    async def _scattered(self, calls: Sequence[Call], count: int) -> list[bool]:
+        """One call a partition; answers in the order of the caller's items."""
+        replies = await asyncio.gather(
+            *(self._redis.fcall(call.function, call.keys, call.args) for call in calls)
+        )
+        found = [False] * count
+        for call, reply in zip(calls, replies, strict=True):
+            for place, yes in zip(call.places, reply, strict=True):
+                found[place] = bool(yes)
+        return found
+
+
+def _delivery(p: int, type: str, entry_id: bytes, flat: list[bytes]) -> Delivery:
+    tokens = list(zip(map(bytes.decode, flat[::2]), flat[1::2], strict=True))
+    earlier = 0
+    if tokens and tokens[-1][0] == "d":
+        earlier = int(tokens.pop()[1])
+    return Delivery(p, type, entry_id.decode(), tokens, earlier + 1)
