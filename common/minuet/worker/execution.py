@@ -17,12 +17,14 @@ class Execution:
 
     `stop_reason` is set once, on the loop or by the heartbeat thread; node code sees it as
     `ctx.cancelled`. `scope` holds the secrets that its config has read.
+    `interrupted`: the loop has thrown CancelledError into it.
     """
 
     __slots__ = (
         "_event",
         "announced",
         "deadline",
+        "interrupted",
         "loop",
         "scope",
         "started",
@@ -48,6 +50,7 @@ class Execution:
         self.loop = loop
         self.stop_reason: StopReason | None = None
         self.announced = False
+        self.interrupted = False
         self.scope: SecretScope | None = None
         self._event: asyncio.Event | None = None
 

@@ -17,7 +17,7 @@ from .clock import Clock
 from .context import Context
 from .execution import Execution
 from .live import LiveBuffer
-from .metrics import EXECUTION_SECONDS, TOKENS
+from .metrics import execution_seconds, tokens
 from .options import WorkerOptions
 from .outcome import (
     cancelled,
@@ -205,8 +205,8 @@ class Executor:
 
     def count(self, spec: NodeSpec, execution: Execution, port: str) -> None:
         """One token ended."""
-        TOKENS.labels(spec.name, port).inc()
-        EXECUTION_SECONDS.labels(spec.name).observe(self._clock.monotonic() - execution.started)
+        tokens(spec.name, port).inc()
+        execution_seconds(spec.name).observe(self._clock.monotonic() - execution.started)
 
     def _log_exception(self, execution: Execution, error: BaseException) -> None:
         """The traceback stays in this process's log; its last line went into the outcome."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 TOKENS = Counter("minuet_worker_tokens_total", "Tokens that ended here", ["type", "port"])
@@ -25,3 +27,14 @@ STUCK = Counter(
     "minuet_worker_stuck_total", "Tokens that the heartbeat thread had to time out", ["type"]
 )
 LIVE_DROPPED = Counter("minuet_worker_live_dropped_total", "Live events dropped, buffer full")
+
+
+@cache
+def tokens(type: str, port: str) -> Counter:
+    """TOKENS of these labels; looking a child up costs as much as counting."""
+    return TOKENS.labels(type, port)
+
+
+@cache
+def execution_seconds(type: str) -> Histogram:
+    return EXECUTION_SECONDS.labels(type)

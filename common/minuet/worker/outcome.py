@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from minuet.expr import MISSING, extract, parse_path
-from minuet.ir.canonical import canonical_json
+from minuet.model.canonical import canonical_json
 from minuet.model.errors import NodeError, TerminalError, Unavailable
 from minuet.model.token import CasRef, Failure, Outcome
 

@@ -16,7 +16,7 @@ from minuet.model.node_type import Effect, NodeType
 
 from .signature import NodeDefinitionError, Signature, output_schema, read_signature
 
-__all__ = ["NodeDefinitionError", "NodeSpec", "Registry", "node", "spec_of"]
+__all__ = ["NodeDefinitionError", "NodeSpec", "Registry", "declare", "node", "spec_of"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -88,7 +88,6 @@ def node(
     description: str = "",
     ports: Sequence[str] = (),
     config_schema: dict[str, Any] | None = None,
-    builtin: bool = False,
 ) -> Callable[[Function], Function]:
     """Make an async or plain function a node type; the function itself stays callable.
 
@@ -115,7 +114,6 @@ def node(
                 description=description or inspect.getdoc(function) or "",
                 ports=checked_ports(ports),
                 timeout_ms=checked_timeout(timeout),
-                builtin=builtin,
             ),
             function=function,
             signature=signature,
@@ -126,6 +124,20 @@ def node(
         return function
 
     return decorate
+
+
+def declare(type: NodeType, function: Callable[..., Any]) -> NodeSpec:
+    """A function behind a node type that is described elsewhere; its schema is checked.
+
+    Raises NodeDefinitionError.
+    """
+    return NodeSpec(
+        type=type,
+        function=function,
+        signature=read_signature(function),
+        is_async=inspect.iscoroutinefunction(function),
+        validator=validator_for(type.config_schema),
+    )
 
 
 def spec_of(found: object) -> NodeSpec | None:

@@ -20,7 +20,6 @@ from minuet.expr import (
     extract,
     parse_path,
 )
-from minuet.ir.canonical import canonical_json
 from minuet.model.errors import TerminalError
 from minuet.model.token import TaskToken
 
@@ -98,7 +97,7 @@ def compile_plan(spec: NodeSpec, config: msgspec.Raw) -> Plan:
         template = compile_template(msgspec.json.decode(config), allowed_roots=TASK_ROOTS)
     except (TemplateSyntaxError, msgspec.DecodeError) as exc:
         raise config_fault(str(exc)) from exc
-    constant = canonical_json(template.render({})) if template.is_constant else None
+    constant = msgspec.json.encode(template.render({})) if template.is_constant else None
     paths = tuple(path for path in template.paths if path[0] != "secrets")
     return Plan(template, constant, msgspec.json.Decoder(spec.signature.type), paths)
 

@@ -288,7 +288,14 @@ class Worker:
             return
         if reason == "lost":
             self._lose(page)
-        elif execution.stop(reason) and page.spec.is_async and page.task is not None:
+        else:
+            execution.stop(reason)
+            self._interrupt(page, execution)
+
+    def _interrupt(self, page: Page, execution: Execution) -> None:
+        """Throw CancelledError into an async function, once."""
+        if page.spec.is_async and page.task is not None and not execution.interrupted:
+            execution.interrupted = True
             page.task.cancel()
 
     def _stop_from_thread(self, page: Page, execution: Execution, reason: StopReason) -> None:
@@ -303,8 +310,9 @@ class Worker:
         LOST_ENTRIES.labels(page.spec.name).inc()
         log.warning("entry_lost", type=page.spec.name, entry=page.delivery.id)
         execution = page.execution
-        if execution is not None and execution.stop("lost") and page.spec.is_async and page.task:
-            page.task.cancel()
+        if execution is not None:
+            execution.stop("lost")
+            self._interrupt(page, execution)
 
     # ── ending ──────────────────────────────────────────────────────────────────────────────
 

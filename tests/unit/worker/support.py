@@ -12,7 +12,7 @@ import msgspec
 
 from minuet.bus.api import Commit, Done, Page
 from minuet.bus.memory import MemoryBus
-from minuet.ir.canonical import digest
+from minuet.model.canonical import digest
 from minuet.model.errors import NotFound
 from minuet.model.token import CasRef, Outcome, TaskToken, TokenId, idempotency_key
 from minuet.worker.options import WorkerOptions

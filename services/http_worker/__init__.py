@@ -1,0 +1,1 @@
+"""Serves the node types `http` and `transform`."""
