@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+import httpx
+
 from minuet.embedded.child import launch_command
 from minuet.embedded.suite_file import SuiteFile, read_api_key, read_suite_file
 from tests.support.waiting import is_running, until
@@ -120,6 +122,19 @@ class Suite:
             return pid if pid != old_pid and is_running(pid) else None
 
         return until(new_pid, f"{name} runs again", timeout_s)
+
+    def until_ready(self, name: str, timeout_s: float = 30.0) -> None:
+        """Wait until the service `name` answers /readyz with 200, after a restart for instance."""
+        port = self.file.services[name].metrics_port
+
+        def is_ready() -> bool:
+            try:
+                url = f"http://127.0.0.1:{port}/readyz"
+                return httpx.get(url, timeout=2.0, trust_env=False).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        until(is_ready, f"{name} is ready", timeout_s)
 
     def kill_supervisor(self) -> None:
         assert self._process is not None

@@ -107,6 +107,8 @@ class ValkeyServer:
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": "",
+            "auto-aof-rewrite-min-size": "256mb",  # streams churn: rewrite by size, not often
+            "latency-tracking": "no",  # a histogram update for every command
             "maxmemory": str(self._max_memory_bytes),
             "maxmemory-policy": "noeviction",
             "always-show-logo": "no",

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.integration.up.plain_valkey import plain_valkey
@@ -114,14 +113,7 @@ def test_restarted_service_answers_on_its_old_port(make: MakeSuite) -> None:
     port = suite.file.services["first"].metrics_port
     suite.until_restarted("first", suite.kill("first"))
     assert suite.file.services["first"].metrics_port == port
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    until(answers, "the service answers again")
+    suite.until_ready("first")
 
 
 @pytest.mark.parametrize("behaviour", ["steady", "stubborn"])
