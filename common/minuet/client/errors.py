@@ -1,0 +1,58 @@
+"""What a call may raise beside the errors of `minuet.model.errors`.
+
+MinuetError
+├── ClientError             the API refused; carries the problem document
+│   ├── Unauthorized        the key is missing, unknown or revoked
+│   ├── ServerFailed        a 5xx that is no sign of load, or an answer that is none of the API's
+│   └── RunEnded            the run ended before the command reached it (also a Conflict)
+└── Unavailable
+    └── Unreachable         nothing answers at the address
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minuet.model.errors import Conflict, MinuetError, Unavailable
+
+if TYPE_CHECKING:
+    from .problem import Problem
+
+
+class ClientError(MinuetError):
+    """The API answered with `problem` and no narrower error fits."""
+
+    code = "client_error"
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Unauthorized(ClientError):
+    code = "unauthorized"
+
+
+class ServerFailed(ClientError):
+    code = "server_failed"
+
+
+class RunEnded(ClientError, Conflict):
+    """`status` is the one that the run ended with."""
+
+    code = "run_ended"
+
+    def __init__(self, problem: Problem) -> None:
+        ClientError.__init__(self, problem)
+        self.pointer = None
+        self.status = problem.run_status or ""
+
+
+class Unreachable(Unavailable):
+    """Nothing that speaks HTTP answered at `url`, or it went away within the answer."""
+
+    code = "unreachable"
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"nothing answers at {url} ({reason})")
+        self.url = url
