@@ -19,6 +19,7 @@ from .draft import Draft, EdgeDraft, NodeDraft
 from .graph import topological_order
 
 UNKNOWN = NodeType(name="")
+NO_OUTPUTS = msgspec.Raw(b"null")
 
 
 def emit_ir(draft: Draft, workflow: Workflow, digest: str) -> Ir:
@@ -32,7 +33,7 @@ def emit_ir(draft: Draft, workflow: Workflow, digest: str) -> Ir:
         nodes=[_node(draft.nodes[i], returns[draft.nodes[i].node.id]) for i in order],
         edges=[_edge(each, place) for each in draft.edges],
         document=digest,
-        outputs=None if draft.outputs is None else msgspec.Raw(canonical_json(draft.outputs)),
+        outputs=NO_OUTPUTS if draft.outputs is None else msgspec.Raw(canonical_json(draft.outputs)),
         output_reads=_texts(draft.output_reads),
         input_reads=_texts(path for path in _inline_reads(draft) if path[0] == "inputs"),
         inputs_schema=workflow.inputs,

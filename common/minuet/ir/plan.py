@@ -105,9 +105,9 @@ class Plan:
     @cached_property
     def outputs(self) -> dict[str, Template] | Template | None:
         """One template an output name, so that one failing name does not hide the others."""
-        if self.ir.outputs is None:
-            return None
         value = msgspec.json.decode(self.ir.outputs)
+        if value is None:
+            return None
         if not isinstance(value, dict):
             return compile_template(value, allowed_roots=OUTPUT_ROOTS)
         return {

@@ -58,7 +58,7 @@ class Ir(msgspec.Struct, frozen=True, omit_defaults=True):
     edges: list[IrEdge]
     document: str = ""
     v: int = IR_VERSION
-    outputs: msgspec.Raw | None = None
+    outputs: msgspec.Raw = msgspec.Raw(b"null")
     output_reads: list[str] = []
     input_reads: list[str] = []
     inputs_schema: dict[str, Any] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
@@ -112,7 +113,7 @@ def _first_fault(value: Any) -> InvalidInput:
     raise AssertionError("a fault was marked but is nowhere")
 
 
-def _walk(value: Any) -> Any:
+def _walk(value: Any) -> Iterator[tuple[str, Any]]:
     """(pointer, value) of everything, parents first, in order. Depth is bounded by the caller."""
     todo = [("", value)]
     while todo:

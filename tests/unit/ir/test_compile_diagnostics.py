@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from minuet.ir.compile import compile_document
 from minuet.model.diagnostic import Diagnostic
 from minuet.model.node_type import NodeType
