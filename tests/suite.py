@@ -125,7 +125,7 @@ class Suite:
 
     def until_ready(self, name: str, timeout_s: float = 30.0) -> None:
         """Wait until the service `name` answers /readyz with 200, after a restart for instance."""
-        port = self.file.services[name].metrics_port
+        port = self.file.services[name].port
 
         def is_ready() -> bool:
             try:

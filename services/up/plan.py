@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSpec:
-    """`command` is run as it is. `gets_api_key`: only the orchestrator may learn the key.
+    """`command` is run as it is.
+
+    `serves_api`: it listens on the suite's own port, answers probes there, and learns the key.
+    Any other service answers probes on MINUET_METRICS_PORT.
 
     `death_signal` is sent by the kernel when the supervisor dies. SIGKILL leaves nothing behind
     whatever the service does; runs survive that.
@@ -17,7 +20,7 @@ class ServiceSpec:
 
     name: str
     command: tuple[str, ...]
-    gets_api_key: bool = False
+    serves_api: bool = False
     death_signal: signal.Signals = signal.SIGKILL
 
 
@@ -37,7 +40,7 @@ DEFAULT_PLAN = SuitePlan(
     migration=_module("minuet.migrations"),
     services=(
         ServiceSpec(
-            name="orchestrator", command=_module("minuet.services.orchestrator"), gets_api_key=True
+            name="orchestrator", command=_module("minuet.services.orchestrator"), serves_api=True
         ),
         ServiceSpec(name="coordinator", command=_module("minuet.services.coordinator")),
         ServiceSpec(name="http_worker", command=_module("minuet.services.http_worker")),

@@ -17,10 +17,9 @@ DEATHS_BEFORE_READY = 3
 
 async def until_ready(keeper: Keeper, service: ServiceProcess, timeout_s: float) -> None:
     """Returns when /readyz answers 200. Raises SuiteError if it keeps dying or is late."""
-    address = f"http://127.0.0.1:{service.metrics_port}/readyz"
     deadline = asyncio.get_running_loop().time() + timeout_s
     async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
-        while not await _says_ready(client, address):
+        while not await _says_ready(client, service.ready_url):
             if keeper.deaths >= DEATHS_BEFORE_READY:
                 code = await service.wait()
                 raise SuiteError(_explain(service, f"{describe_exit(code)} at every start"))

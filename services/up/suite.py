@@ -54,8 +54,15 @@ class LocalSuite:
 
     @property
     def url(self) -> str:
-        host = "127.0.0.1" if self._settings.host in ("0.0.0.0", "::") else self._settings.host  # noqa: S104
-        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+        return f"http://{self._reachable_host}:{self._port}"
+
+    @property
+    def _reachable_host(self) -> str:
+        """As it stands in a URL; a suite that listens everywhere is reached by loopback."""
+        host = self._settings.host
+        if host in ("0.0.0.0", "::"):  # noqa: S104
+            return "127.0.0.1"
+        return f"[{host}]" if ":" in host else host
 
     async def run(self) -> None:
         """Start everything, then watch for ever. Raises MinuetError if it cannot start."""
@@ -118,9 +125,11 @@ class LocalSuite:
 
     def _service(self, spec: ServiceSpec, metrics_port: int) -> ServiceProcess:
         env = self._env() | {"MINUET_METRICS_PORT": str(metrics_port)}
-        if spec.gets_api_key:
+        log_path = self._data_dir.log_path(spec.name)
+        if spec.serves_api:
             env["MINUET_BOOTSTRAP_API_KEY"] = self._api_key
-        return ServiceProcess(spec, env, self._data_dir.log_path(spec.name), metrics_port)
+            return ServiceProcess(spec, env, log_path, self._reachable_host, self._port)
+        return ServiceProcess(spec, env, log_path, "127.0.0.1", metrics_port)
 
     def _env(self) -> dict[str, str]:
         inherited = {k: v for k, v in self._settings.env.items() if k != "MINUET_BOOTSTRAP_API_KEY"}
@@ -159,7 +168,7 @@ class LocalSuite:
                 database_url=self._servers.database_url,
                 servers={name: server.pid for name, server in self._servers.processes.items()},
                 services={
-                    service.spec.name: ServiceEntry(service.pid, service.metrics_port)
+                    service.spec.name: ServiceEntry(service.pid, service.port)
                     for service in self._services
                 },
             ),

@@ -24,13 +24,17 @@ class Process(Protocol):
 
 
 class ServiceProcess:
-    """A service as a child process; started again it gets the same environment and ports."""
+    """A service as a child process; started again it gets the same environment and ports.
+
+    It answers probes on `host` and `port`.
+    """
 
     def __init__(
-        self, spec: ServiceSpec, env: Mapping[str, str], log_path: Path, metrics_port: int
+        self, spec: ServiceSpec, env: Mapping[str, str], log_path: Path, host: str, port: int
     ) -> None:
         self.spec = spec
-        self.metrics_port = metrics_port
+        self.port = port
+        self.ready_url = f"http://{host}:{port}/readyz"
         self.log_path = log_path
         self._env = env
         self._child: Child | None = None

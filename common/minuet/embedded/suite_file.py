@@ -16,8 +16,10 @@ DEFAULT_DATA_DIR = Path(".minuet")
 
 
 class ServiceEntry(msgspec.Struct, frozen=True):
+    """`port` answers /healthz, /readyz and /metrics."""
+
     pid: int
-    metrics_port: int
+    port: int
 
 
 class SuiteFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,9 +28,10 @@ def main() -> None:
     if sys.argv[1] == "hasty":
         say("cannot_go_on", "error")
         sys.exit(3)
+    port = "MINUET_PORT" if "MINUET_BOOTSTRAP_API_KEY" in os.environ else "MINUET_METRICS_PORT"
     ignored = sys.argv[1] == "stubborn"
     signal.signal(signal.SIGTERM, signal.SIG_IGN if ignored else lambda *_: sys.exit(0))
-    HTTPServer(("127.0.0.1", int(os.environ["MINUET_METRICS_PORT"])), Ready).serve_forever()
+    HTTPServer(("127.0.0.1", int(os.environ[port])), Ready).serve_forever()
 
 
 def say(action: str, level: str, **fields: object) -> None:

@@ -23,9 +23,7 @@ def plan(behaviour: str, migration_code: str) -> SuitePlan:
             f"import sys; print('42 tables'); sys.exit({migration_code})",
         ),
         services=(
-            ServiceSpec(
-                name="first", command=(sys.executable, SERVICE, "steady"), gets_api_key=True
-            ),
+            ServiceSpec(name="first", command=(sys.executable, SERVICE, "steady"), serves_api=True),
             ServiceSpec(name="second", command=(sys.executable, SERVICE, behaviour)),
         ),
     )

@@ -110,10 +110,10 @@ def test_what_is_killed_runs_again_and_the_rest_goes_on(make: MakeSuite, victim:
 def test_restarted_service_answers_on_its_old_port(make: MakeSuite) -> None:
     suite = make()
     suite.start()
-    port = suite.file.services["first"].metrics_port
-    suite.until_restarted("first", suite.kill("first"))
-    assert suite.file.services["first"].metrics_port == port
-    suite.until_ready("first")
+    port = suite.file.services["second"].port
+    suite.until_restarted("second", suite.kill("second"))
+    assert suite.file.services["second"].port == port
+    suite.until_ready("second")
 
 
 @pytest.mark.parametrize("behaviour", ["steady", "stubborn"])
