@@ -52,9 +52,9 @@ class Coordinator:
         )
         self._timers = TimerDuty(bus, self.ownership, clock)
 
-    def not_ready(self) -> str | None:
-        """Why this coordinator does not serve yet, or None."""
-        return None if self.ownership.joined else "no partition count is published yet"
+    def is_ready(self) -> bool:
+        """Whether this coordinator takes part; it may own nothing while others own all."""
+        return self.ownership.joined
 
     async def run(self, stop: asyncio.Event) -> None:
         try:

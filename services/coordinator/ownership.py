@@ -12,6 +12,7 @@ import structlog
 
 from minuet.bus.api import CoordinatorBus, SignalBus
 from minuet.model.errors import BusUnavailable
+from minuet.service import unless_stopped
 from minuet.settings import CoordinatorSettings
 
 from . import metrics
@@ -60,24 +61,21 @@ class Ownership:
     async def run(self, stop: asyncio.Event) -> None:
         """Claim, keep and give back partitions until `stop`; then release all."""
         self._renewal.start()
-        stopping = asyncio.create_task(stop.wait())
+        while not stop.is_set():
+            try:
+                await self._round()
+            except BusUnavailable as exc:
+                log.warning("claiming_failed", error=str(exc))
+            self.changed.clear()
+            # A third of the lease: a dead owner's partition is taken right after it lapses.
+            await unless_stopped(stop, self._changed_within(self._settings.lease_ms / 3000))
+
+    async def _changed_within(self, seconds: float) -> None:
         try:
-            while not stop.is_set():
-                try:
-                    await self._round()
-                except BusUnavailable as exc:
-                    log.warning("claiming_failed", error=str(exc))
-                self.changed.clear()
-                wake = asyncio.create_task(self.changed.wait())
-                # A third of the lease: a dead owner's partition is taken right after it lapses.
-                await asyncio.wait(
-                    {wake, stopping},
-                    timeout=self._settings.lease_ms / 3000,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                wake.cancel()
-        finally:
-            stopping.cancel()
+            async with asyncio.timeout(seconds):
+                await self.changed.wait()
+        except TimeoutError:
+            return
 
     async def close(self) -> None:
         """Release every lease; call after the last commit was drained."""

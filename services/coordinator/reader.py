@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from minuet.bus.api import CoordinatorBus, Entry
-from minuet.model.errors import BusUnavailable
+from minuet.model.errors import BusUnavailable, StoreUnavailable
 
 from . import metrics
 from .batch import decode_batch
@@ -19,6 +19,7 @@ from .routing import BatchRouter
 log = structlog.get_logger()
 
 BLOCK_MS = 100  # bounds how late a newly acquired partition is first read
+RETRY_S = 0.2
 ALONE_FROM = 3  # takeovers at the same signal: it is routed alone
 REFUSE_FROM = 5  # and from here not routed at all: the runs that it names fail
 
@@ -46,7 +47,7 @@ class Reader:
                 await self._round()
             except BusUnavailable as exc:
                 log.warning("reading_failed", error=str(exc))
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(RETRY_S)
         for partition in list(self._ownership.owned.values()):
             await partition.drained()
 
@@ -90,3 +91,7 @@ class Reader:
             await self._router.route(partition, batch, refuse=refuse)
         except BusUnavailable:
             partition.give_up("unknown_outcome")
+        except StoreUnavailable as exc:
+            # Nothing was sent and the cursor has not moved: the same signals are read again.
+            log.warning("store_unavailable", partition=partition.p, error=str(exc))
+            await asyncio.sleep(RETRY_S)

@@ -9,6 +9,7 @@ import structlog
 
 from minuet.bus.api import WorkerBus
 from minuet.model.errors import BusUnavailable
+from minuet.service import stopped_within
 
 from . import metrics
 from .ownership import Ownership
@@ -33,7 +34,7 @@ class SlotsDuty:
             except BusUnavailable as exc:
                 log.warning("workers_unknown", error=str(exc))
             self._gauge()
-            await asyncio.sleep(EVERY_S)
+            await stopped_within(stop, EVERY_S)
 
     async def _refresh(self) -> None:
         slots: Counter[str] = Counter()

@@ -8,6 +8,7 @@ import structlog
 
 from minuet.bus.api import CoordinatorBus
 from minuet.model.errors import BusUnavailable
+from minuet.service import stopped_within
 
 from .clock import RedisClock
 from .ownership import Ownership
@@ -16,6 +17,7 @@ from .partition import OwnedPartition
 log = structlog.get_logger()
 
 TICK_S = 0.02  # a timer set meanwhile is noticed this late at most
+RETRY_S = 0.2
 FIRE_LIMIT = 500
 
 
@@ -35,7 +37,7 @@ class TimerDuty:
                     await self._fire(partition)
             except BusUnavailable as exc:
                 log.warning("firing_failed", error=str(exc))
-                await asyncio.sleep(0.2)
+                await stopped_within(stop, RETRY_S)
             await asyncio.sleep(TICK_S)
 
     def _due(self) -> list[OwnedPartition]:

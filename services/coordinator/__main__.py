@@ -1,0 +1,52 @@
+"""`python -m minuet.services.coordinator`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import uvloop
+
+from minuet.bus.redis import RedisBus
+from minuet.bus.thread import ThreadBus
+from minuet.cas.cas import Cas
+from minuet.service import run_service
+from minuet.settings import Settings, SettingsError
+from minuet.store.blobs import Blobs
+from minuet.store.database import Database
+from minuet.telemetry.logging import configure_logging
+from minuet.telemetry.probes import ProbeServer
+
+from .coordinator import Coordinator
+
+
+async def serve(settings: Settings) -> None:
+    """Run until a signal comes."""
+    bus = await RedisBus.connect(settings.redis.url, settings.redis.key_prefix)
+    renewer = ThreadBus(settings.redis.url, settings.redis.key_prefix)
+    database = await Database(settings.database.url, max_size=2, name="coordinator").open()
+    coordinator = Coordinator(bus, renewer, Cas(bus, Blobs(database)), settings.coordinator)
+    probes = ProbeServer(settings.metrics.host, settings.metrics.port, coordinator.is_ready)
+    try:
+        async with probes:
+            duties = {"coordinate": coordinator.run}
+            await run_service("coordinator", duties, drain_s=settings.drain.timeout_s)
+    finally:
+        await bus.close()
+        renewer.close()
+        await database.close()
+
+
+def main() -> int:
+    try:
+        settings = Settings.from_env(os.environ)
+    except SettingsError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    configure_logging("coordinator", settings.log.level)
+    uvloop.run(serve(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""Node types of the benchmarks."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from minuet.worker import node
+
+STAMPS_VARIABLE = "MINUET_BENCH_STAMPS"
+_stamps = os.open(os.environ[STAMPS_VARIABLE], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+@node("bench.noop", effect="pure")
+async def noop() -> None:
+    """Nothing."""
+
+
+@node("bench.stamp", effect="idempotent")
+async def stamp() -> None:
+    """Write down when it ran, in ns."""
+    os.write(_stamps, f"{time.monotonic_ns()}\n".encode())

@@ -1,0 +1,223 @@
+"""The whole suite at work: steps, hops and starts a second.
+
+Method: the runs are started while no worker serves their type, so that their first tokens wait;
+then one Python worker starts, and the clock runs from its first completion until the last run has
+ended (engine: the coordinator committed it) and is recorded (Postgres holds its last event).
+CPU is what the operating system charged each process between the same two moments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from tests.crash.history import History
+from tests.suite import Suite
+from tests.support.waiting import until
+
+from .conftest import Figures
+from .nodes import STAMPS_VARIABLE
+from .processes import cpu_seconds
+
+pytestmark = [pytest.mark.bench, pytest.mark.serial, pytest.mark.timeout(600)]
+
+CHAIN_RUNS = int(os.environ.get("MINUET_BENCH_RUNS", "4000"))
+FAN_RUNS = 100
+LENGTH = 10
+HOPS = 100
+
+
+def chain(name: str, type_: str, length: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "minuet/v1",
+        "name": name,
+        "nodes": [{"id": f"n{i}", "type": type_} for i in range(length)],
+        "edges": [{"from": f"n{i}", "to": f"n{i + 1}"} for i in range(length - 1)],
+    }
+
+
+def fan(name: str, width: int) -> dict[str, Any]:
+    middle = [f"m{i}" for i in range(width)]
+    return {
+        "apiVersion": "minuet/v1",
+        "name": name,
+        "nodes": [{"id": each, "type": "bench.noop"} for each in ["a", *middle, "z"]],
+        "edges": [{"from": "a", "to": each} for each in middle]
+        + [{"from": each, "to": "z"} for each in middle],
+    }
+
+
+class Rig:
+    def __init__(self, suite: Suite, folder: Path) -> None:
+        self.suite = suite
+        self.stamps = folder / "stamps"
+        self.history = History(suite.database_url)
+        self._folder = folder
+        self._worker: subprocess.Popen[bytes] | None = None
+        self.client = httpx.Client(base_url=f"{suite.url}/api/v1", headers=self.headers, timeout=60)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.suite.api_key}"}
+
+    def start_worker(self) -> None:
+        env = {
+            **os.environ,
+            STAMPS_VARIABLE: str(self.stamps),
+            "MINUET_REDIS_URL": self.suite.redis_url,
+        }
+        command = [sys.executable, "-m", "minuet.cli.main", "worker", "tests.bench.nodes"]
+        with (self._folder / "worker.log").open("ab") as log:
+            self._worker = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+
+    def stop_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.terminate()
+            self._worker.wait(20)
+            self._worker = None
+
+    def learn_types(self) -> None:
+        """Let the registry meet the types once: unknown ones would be skipped."""
+        self.start_worker()
+        until(self._knows_types, "the types are registered")
+        self.stop_worker()
+
+    def _knows_types(self) -> bool:
+        names = {each["name"] for each in self.client.get("/node-types").json()["items"]}
+        return {"bench.noop", "bench.stamp"} <= names
+
+    def apply(self, document: dict[str, Any]) -> None:
+        answer = self.client.post("/workflows", json={"document": document})
+        assert answer.status_code in (200, 201), answer.text
+
+    def start_runs(self, workflow: str, count: int) -> float:
+        """Start runs over 32 connections; seconds until the last was accepted."""
+
+        async def start_all() -> None:
+            limits = httpx.Limits(max_connections=32)
+            async with httpx.AsyncClient(
+                base_url=self.client.base_url, headers=self.headers, limits=limits, timeout=60
+            ) as client:
+                numbers = iter(range(count))
+                await asyncio.gather(*(self._starter(client, workflow, numbers) for _ in range(32)))
+
+        started = time.perf_counter()
+        asyncio.run(start_all())
+        return time.perf_counter() - started
+
+    async def _starter(
+        self, client: httpx.AsyncClient, workflow: str, numbers: Iterator[int]
+    ) -> None:
+        for _ in numbers:
+            answer = await client.post("/runs", json={"workflow": workflow, "inputs": {}})
+            assert answer.status_code == 202, answer.text
+
+    def metric(self, name: str) -> float:
+        """Sum of a coordinator's metric over its labels."""
+        port = self.suite.file.services["coordinator"].metrics_port
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        found = re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", text, re.MULTILINE)
+        return sum(float(value) for value in found)
+
+    def cpu(self) -> dict[str, float]:
+        pids = self.suite.pids()
+        if self._worker is not None:
+            pids["worker"] = self._worker.pid
+        return {name: cpu_seconds(pid) for name, pid in pids.items()}
+
+    def ended(self) -> float:
+        return self.metric("minuet_runs_ended_total")
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    folder = tmp_path_factory.mktemp("bench")
+    with Suite(folder / "data", env={"MINUET_LOG_LEVEL": "warning"}) as suite:
+        made = Rig(suite, folder)
+        try:
+            made.learn_types()
+            yield made
+        finally:
+            made.stop_worker()
+            made.client.close()
+
+
+def measure(rig: Rig, figures: Figures, workflow: str, runs: int, steps_a_run: int) -> None:
+    """Start `runs` runs, then a worker; figures of steps a second and CPU a step."""
+    rig.apply(fan(workflow, 100) if steps_a_run > LENGTH else chain(workflow, "bench.noop", LENGTH))
+    recorded_before = rig.history.count_ended()
+    ended_before, steps_before = rig.ended(), rig.metric("minuet_steps_total")
+    taken_s = rig.start_runs(workflow, runs)
+    figures.add(f"{workflow}: run starts", runs / taken_s, "1/s", "accepted, 32 connections")
+    until(lambda: rig.metric("minuet_runs_cached") >= runs, "all runs are dispatched", 60)
+    rig.start_worker()
+    until(lambda: rig.metric("minuet_steps_total") > steps_before, "the worker serves", 30)
+    cpu, started = rig.cpu(), time.perf_counter()
+    until(lambda: rig.ended() - ended_before >= runs, "all runs ended", 300)
+    engine_s = time.perf_counter() - started
+    until(lambda: rig.history.count_ended() - recorded_before >= runs, "all recorded", 300)
+    recorded_s = time.perf_counter() - started
+    steps = runs * steps_a_run
+    figures.add(f"{workflow}: engine", steps / engine_s, "steps/s", f"{runs} runs")
+    figures.add(f"{workflow}: recorded", steps / recorded_s, "steps/s")
+    for name, seconds in rig.cpu().items():
+        figures.add(f"{workflow}: CPU, {name}", (seconds - cpu[name]) / steps * 1e6, "us/step")
+    rig.stop_worker()
+
+
+def test_chain_of_ten(rig: Rig, figures: Figures) -> None:
+    measure(rig, figures, "chain", CHAIN_RUNS, LENGTH)
+
+
+def test_fan_of_a_hundred(rig: Rig, figures: Figures) -> None:
+    measure(rig, figures, "fan", FAN_RUNS, 102)
+
+
+def test_hop(rig: Rig, figures: Figures) -> None:
+    """One run in flight at a time; a hop is from one node's execution to that of the next."""
+    rig.apply(chain("hop", "bench.stamp", LENGTH))
+    rig.start_worker()
+    rig.stamps.write_text("")
+    for _ in range(HOPS // LENGTH + 10):
+        answer = rig.client.post(
+            "/runs", json={"workflow": "hop", "inputs": {}}, headers={"Prefer": "wait=20"}
+        )
+        assert answer.json()["status"] == "succeeded", answer.text
+    rig.stop_worker()
+    stamps = [int(line) for line in rig.stamps.read_text().split()]
+    hops = [
+        (later - earlier) / 1e6
+        for i, (earlier, later) in enumerate(zip(stamps, stamps[1:], strict=False), 1)
+        if i % LENGTH
+    ]
+    hops.sort()
+    raw = four_round_trips(rig.suite.redis_url)
+    p50 = statistics.median(hops)
+    figures.add("four raw Redis round trips, p50", raw, "ms")
+    figures.add("hop p50, one run in flight", p50, "ms", f"{p50 / raw:.1f} x four round trips")
+    figures.add("hop p99, one run in flight", hops[int(len(hops) * 0.99)], "ms")
+
+
+def four_round_trips(redis_url: str) -> float:
+    """Median ms of four PINGs, one after the other."""
+    client = redis.Redis.from_url(redis_url)
+    times = []
+    for _ in range(300):
+        started = time.perf_counter()
+        for _ in range(4):
+            client.ping()
+        times.append((time.perf_counter() - started) * 1000)
+    client.close()
+    return statistics.median(times)

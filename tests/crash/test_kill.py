@@ -1,0 +1,182 @@
+"""Kill each process in turn while 500 runs are in flight: all end, exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.suite import Suite
+from tests.support.waiting import until
+
+from .history import History
+from .ledger import keys_by_execution, read_ledger
+from .nodes import LEDGER_VARIABLE
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(240)]
+
+RUNS = 500
+MUST_BE_UNFINISHED = 100
+CHAIN = ["first", "left", "right", "last"]
+
+DOCUMENT = {
+    "apiVersion": "minuet/v1",
+    "name": "crash",
+    "nodes": [
+        {"id": "first", "type": "crash.note", "config": {"sleep_ms": 5}},
+        {"id": "left", "type": "crash.note", "config": {"sleep_ms": 5}},
+        {"id": "right", "type": "crash.note", "config": {"sleep_ms": 5}},
+        {"id": "last", "type": "crash.note"},
+    ],
+    "edges": [
+        {"from": "first", "to": "left"},
+        {"from": "first", "to": "right"},
+        {"from": "left", "to": "last"},
+        {"from": "right", "to": "last"},
+    ],
+    "outputs": {"node": "${nodes.last.output.node}"},
+}
+
+
+class Crew:
+    """A suite, a Python worker beside it, and what they did."""
+
+    def __init__(self, suite: Suite, ledger: Path) -> None:
+        self.suite = suite
+        self.ledger = ledger
+        self.client = httpx.Client(
+            base_url=f"{suite.url}/api/v1",
+            headers={"Authorization": f"Bearer {suite.api_key}"},
+            timeout=30,
+        )
+        self.worker = self.start_worker()
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        env = {
+            **os.environ,
+            LEDGER_VARIABLE: str(self.ledger),
+            "MINUET_REDIS_URL": self.suite.redis_url,
+            "MINUET_WORKER_LEASE_MS": "3000",
+            "MINUET_WORKER_HEARTBEAT_MS": "500",
+            "MINUET_WORKER_SLOTS": "8",
+        }
+        command = [sys.executable, "-m", "minuet.cli.main", "worker", "tests.crash.nodes"]
+        log = (self.ledger.parent / "worker.log").open("ab")
+        return subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+
+    def has_type(self) -> bool:
+        types = self.client.get("/node-types").json()
+        return any(each["name"] == "crash.note" for each in types["items"])
+
+    def start_runs(self, count: int) -> list[str]:
+        """Start runs as a careful client does: the same key until the answer is 2xx."""
+        return asyncio.run(self._start_runs(count))
+
+    async def _start_runs(self, count: int) -> list[str]:
+        limits = httpx.Limits(max_connections=20)
+        async with httpx.AsyncClient(
+            base_url=self.client.base_url, headers=self.client.headers, limits=limits, timeout=30
+        ) as client:
+            return await asyncio.gather(*(self._start(client, i) for i in range(count)))
+
+    async def _start(self, client: httpx.AsyncClient, i: int) -> str:
+        for _ in range(300):
+            try:
+                answer = await client.post(
+                    "/runs",
+                    json={"workflow": "crash", "inputs": {}},
+                    headers={"Idempotency-Key": f"run-{i}"},
+                )
+            except httpx.TransportError:
+                await asyncio.sleep(0.1)
+                continue
+            if answer.status_code in (200, 202):
+                return str(answer.json()["id"])
+            assert answer.status_code >= 500, answer.text
+            await asyncio.sleep(0.1)
+        raise AssertionError("a start was never accepted")
+
+    def stop(self) -> None:
+        self.client.close()
+        self.worker.terminate()
+        self.worker.wait(20)
+
+
+@pytest.fixture
+def crew(tmp_path: Path) -> Iterator[Crew]:
+    ledger = tmp_path / "ledger"
+    ledger.touch()
+    with Suite(tmp_path / "data") as suite:
+        made = Crew(suite, ledger)
+        try:
+            until(made.has_type, "the worker's type is known")
+            answer = made.client.post("/workflows", json={"document": DOCUMENT})
+            assert answer.status_code == 201, answer.text
+            yield made
+        finally:
+            made.stop()
+
+
+def check(crew: Crew, runs: list[str], history: History) -> None:
+    """Section by section what is promised: ended, once, recorded once, nothing lost."""
+    assert len(set(runs)) == RUNS
+    executions = read_ledger(crew.ledger)
+    for run in runs:
+        assert history.status(run) == "succeeded"
+        assert history.ends(run) == 1
+        assert history.executions(run) == dict.fromkeys(CHAIN, 1)
+        history.check_sequence(run)
+        assert all(executions[run, node] >= 1 for node in CHAIN)
+    keys = keys_by_execution(crew.ledger)
+    assert all(len(each) == 1 for each in keys.values())
+
+
+def unfinished(history: History, runs: list[str]) -> int:
+    return len(runs) - history.count_ended()
+
+
+@pytest.mark.parametrize("victim", ["orchestrator", "coordinator", "recorder", "valkey"])
+def test_killed_process_of_the_suite_loses_nothing(crew: Crew, victim: str) -> None:
+    history = History(crew.suite.database_url)
+    runs = crew.start_runs(RUNS)
+    assert unfinished(history, runs) >= MUST_BE_UNFINISHED
+    old_pid = crew.suite.kill(victim)
+    crew.suite.until_restarted(victim, old_pid)
+    until(lambda: history.count_ended() >= RUNS, "all runs ended", 120)
+    check(crew, runs, history)
+
+
+def test_killed_worker_loses_nothing(crew: Crew) -> None:
+    history = History(crew.suite.database_url)
+    runs = crew.start_runs(RUNS)
+    assert unfinished(history, runs) >= MUST_BE_UNFINISHED
+    crew.worker.send_signal(signal.SIGKILL)
+    crew.worker.wait(10)
+    crew.worker = crew.start_worker()
+    until(lambda: history.count_ended() >= RUNS, "all runs ended", 120)
+    check(crew, runs, history)
+
+
+def test_starts_accepted_while_services_die_all_end(crew: Crew) -> None:
+    """The kill comes in the middle of accepting, too: what got 2xx must end."""
+    history = History(crew.suite.database_url)
+    killer = asyncio.new_event_loop()
+
+    async def accept_and_kill() -> list[str]:
+        starting = asyncio.create_task(crew._start_runs(RUNS))
+        for victim in ("coordinator", "orchestrator"):
+            await asyncio.sleep(0.3)
+            crew.suite.kill(victim)
+        return await starting
+
+    runs = killer.run_until_complete(accept_and_kill())
+    killer.close()
+    until(lambda: history.count_ended() >= RUNS, "all runs ended", 120)
+    check(crew, runs, history)
