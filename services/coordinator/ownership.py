@@ -12,7 +12,6 @@ import structlog
 
 from minuet.bus.api import CoordinatorBus, SignalBus
 from minuet.model.errors import BusUnavailable
-from minuet.service import unless_stopped
 from minuet.settings import CoordinatorSettings
 
 from . import metrics
@@ -68,14 +67,14 @@ class Ownership:
                 log.warning("claiming_failed", error=str(exc))
             self.changed.clear()
             # A third of the lease: a dead owner's partition is taken right after it lapses.
-            await unless_stopped(stop, self._changed_within(self._settings.lease_ms / 3000))
+            await self._woken(stop, self._settings.lease_ms / 3000)
 
-    async def _changed_within(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self.changed.wait()
-        except TimeoutError:
-            return
+    async def _woken(self, stop: asyncio.Event, seconds: float) -> None:
+        """Sleep, but no longer than until something changed or `stop` is set."""
+        waits = {asyncio.ensure_future(each.wait()) for each in (stop, self.changed)}
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
 
     async def close(self) -> None:
         """Release every lease; call after the last commit was drained."""

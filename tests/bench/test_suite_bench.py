@@ -9,6 +9,7 @@ CPU is what the operating system charged each process between the same two momen
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 import statistics
@@ -126,7 +127,7 @@ class Rig:
 
     def metric(self, name: str) -> float:
         """Sum of a coordinator's metric over its labels."""
-        port = self.suite.file.services["coordinator"].metrics_port
+        port = self.suite.file.services["coordinator"].port
         text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
         found = re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", text, re.MULTILINE)
         return sum(float(value) for value in found)
@@ -199,7 +200,7 @@ def test_hop(rig: Rig, figures: Figures) -> None:
     stamps = [int(line) for line in rig.stamps.read_text().split()]
     hops = [
         (later - earlier) / 1e6
-        for i, (earlier, later) in enumerate(zip(stamps, stamps[1:], strict=False), 1)
+        for i, (earlier, later) in enumerate(itertools.pairwise(stamps), 1)
         if i % LENGTH
     ]
     hops.sort()

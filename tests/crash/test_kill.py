@@ -17,7 +17,7 @@ from tests.suite import Suite
 from tests.support.waiting import until
 
 from .history import History
-from .ledger import keys_by_execution, read_ledger
+from .ledger import Execution, keys_by_execution, read_ledger
 from .nodes import LEDGER_VARIABLE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(240)]
@@ -133,7 +133,7 @@ def check(crew: Crew, runs: list[str], history: History) -> None:
         assert history.ends(run) == 1
         assert history.executions(run) == dict.fromkeys(CHAIN, 1)
         history.check_sequence(run)
-        assert all(executions[run, node] >= 1 for node in CHAIN)
+        assert all(executions[Execution(run, node)] >= 1 for node in CHAIN)
     keys = keys_by_execution(crew.ledger)
     assert all(len(each) == 1 for each in keys.values())
 
