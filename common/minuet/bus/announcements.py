@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
-
-from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as LostConnection
-from redis.exceptions import TimeoutError as NoReply
 
 from .address import Address
 
 PAUSE_S: Final = 0.2
 
 
-async def listen(address: Address, channel: str) -> AsyncIterator[bytes]:
+async def listen(address: Address, channel: str) -> AsyncGenerator[bytes, None]:
     """Messages of a channel; reconnects for ever."""
+    # Half a second to import, and few processes listen.
+    from redis.asyncio import Redis
+    from redis.exceptions import ConnectionError as LostConnection
+    from redis.exceptions import TimeoutError as NoReply
+
     while True:
         client = Redis.from_url(address.url, protocol=2, socket_timeout=None)
         try:

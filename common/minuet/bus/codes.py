@@ -53,7 +53,7 @@ _BY_FIRST_WORD = {
     "READONLY": Refusal.MOVED,
     "MOVED": Refusal.MOVED,
     "ASK": Refusal.MOVED,
-    "UNBLOCKED": Refusal.MOVED,
+    "UNBLOCKED": Refusal.BUSY,
     "OOM": Refusal.FULL,
 }
 

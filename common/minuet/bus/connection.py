@@ -1,4 +1,4 @@
-"""What every role of the bus stands on: calls with their retries, and a pool for blocking reads."""
+"""What every role of the bus stands on: calls, with their retries."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from minuet.model.errors import BusUnavailable, Overloaded
 
 from . import functions
 from .address import Address
+from .blocking import BlockingPool, Rescue
 from .codes import BusFault, FunctionName, Refusal, refusal
 from .keys import Keys
 from .lane import Lane
@@ -29,13 +30,13 @@ class Connection:
         self.keys = Keys(prefix)
         self.address = address
         self._lane = Lane(address)
-        self._idle: list[Lane] = []
-        self._blocking: set[Lane] = set()
+        self._blocking = BlockingPool(
+            address, lambda client_id: self.call(b"CLIENT", b"UNBLOCK", client_id)
+        )
 
     @property
     def connections(self) -> int:
-        """How often the calls' lane connected: more than before means that Redis may have gone
-        back."""
+        """How often the calls' lane connected."""
         return self._lane.connections
 
     async def open(self) -> None:
@@ -43,16 +44,20 @@ class Connection:
 
     async def close(self) -> None:
         """Close every lane; twice is harmless."""
-        blocking, self._blocking = self._blocking, set()
-        self._idle.clear()
-        await asyncio.gather(self._lane.close(), *(lane.close() for lane in blocking))
+        await self._blocking.close()
+        await self._lane.close()
 
     async def call(self, *args: Argument) -> Reply:
         return await self._retried(self._lane, args)
 
     async def call_many(self, commands: Sequence[tuple[Argument, ...]]) -> list[Reply]:
         """All in one write, replies in order."""
-        return list(await asyncio.gather(*(self.call(*command) for command in commands)))
+        futures = [await self._lane.submit(*command) for command in commands]
+        replies = await asyncio.gather(*futures, return_exceptions=True)
+        return [
+            await self._second_try(command, reply) if isinstance(reply, BaseException) else reply
+            for command, reply in zip(commands, replies, strict=True)
+        ]
 
     async def fcall(
         self, name: FunctionName, keys: Sequence[str | bytes], args: Sequence[Argument]
@@ -61,38 +66,31 @@ class Connection:
             self._lane, (b"FCALL", functions.registered(name), len(keys), *keys, *args)
         )
 
-    async def call_blocking(self, block_ms: int, *args: Argument) -> Reply:
+    async def call_blocking(
+        self, block_ms: int, *args: Argument, rescue: Rescue | None = None
+    ) -> Reply:
         """A command that may keep its connection waiting for `block_ms`: it gets one of its own.
 
-        Cancelled, it closes that connection, so that the server stops waiting too. What it had
-        read by then is lost (for a consumer group: it stays pending until it is claimed).
+        If the caller is cancelled meanwhile, a reply that came nonetheless goes to `rescue`.
         """
-        if block_ms <= 0:
+        if block_ms <= 0 and rescue is None:
             return await self.call(*args)
-        lane = self._idle.pop() if self._idle else self._new_blocking_lane()
-        lane.expect_reply_within(block_ms / 1000 + 5)
-        try:
-            reply = await self._retried(lane, args)
-        except asyncio.CancelledError:
-            self._blocking.discard(lane)
-            await lane.close()
-            raise
-        except BaseException:
-            self._idle.append(lane)
-            raise
-        self._idle.append(lane)
-        return reply
-
-    def _new_blocking_lane(self) -> Lane:
-        lane = Lane(self.address)
-        self._blocking.add(lane)
-        return lane
+        return await self._blocking.run(block_ms, lambda lane: self._retried(lane, args), rescue)
 
     async def _retried(self, lane: Lane, args: tuple[Argument, ...]) -> Reply:
         try:
             return await lane.call(*args)
         except hiredis.ReplyError as exc:
-            error = exc
+            return await self._retry(lane, args, exc)
+
+    async def _second_try(self, args: tuple[Argument, ...], error: BaseException) -> Reply:
+        if isinstance(error, hiredis.ReplyError):
+            return await self._retry(self._lane, args, error)
+        raise error
+
+    async def _retry(
+        self, lane: Lane, args: tuple[Argument, ...], error: hiredis.ReplyError
+    ) -> Reply:
         for pause in PAUSES_S:
             await self._make_good(lane, error, pause)
             try:

@@ -23,7 +23,8 @@ class Lane:
     """`call` waits for a connection at most `patience_s`, then raises BusUnavailable.
 
     A call that was sent is never sent again: when the connection drops, its outcome is unknown
-    and it raises BusUnavailable. `connections` counts how often the lane connected.
+    and it raises BusUnavailable. `connections` counts how often the lane connected;
+    `client_id` is the server's number of the last connection.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Lane:
         self._closed = False
         self._refused: Exception | None = None
         self.connections = 0
+        self.client_id = 0
 
     async def open(self) -> None:
         """Connect once. Raises BusUnavailable at the first failure."""
@@ -103,7 +105,8 @@ class Lane:
                     lambda: Wire(self._on_lost), self._address.host, self._address.port
                 )
             try:
-                await asyncio.gather(*map(wire.submit, self._address.greeting()))
+                greeting = [*self._address.greeting(), ("CLIENT", "ID")]
+                *_, self.client_id = await asyncio.gather(*map(wire.submit, greeting))
             except BaseException:
                 wire.abort("greeting failed")
                 raise

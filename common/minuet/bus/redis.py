@@ -7,7 +7,6 @@ from .redis_recorder import RedisRecorder
 from .redis_registry import RedisRegistry
 from .redis_signals import RedisSignals
 from .redis_worker import RedisWorker
-from .server import ServerInfo, server_info
 
 
 class RedisBus(RedisCoordinator, RedisSignals, RedisWorker, RedisRegistry, RedisRecorder):
@@ -16,7 +15,3 @@ class RedisBus(RedisCoordinator, RedisSignals, RedisWorker, RedisRegistry, Redis
     One connection for calls, one more for each blocking read under way. Belongs to the loop that
     it was made in; threads use `minuet.bus.thread.ThreadBus`.
     """
-
-    async def server_info(self) -> ServerInfo:
-        """Which server this is and how full."""
-        return server_info(await self._redis.call(b"INFO"))

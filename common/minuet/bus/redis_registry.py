@@ -31,9 +31,15 @@ class RedisRegistry(RedisCore):
         )
         now = int(seconds) * 1000 + int(micros) // 1000
         pairs = [value.split(b" ", 1) for value in known]
-        return [
-            msgspec.json.decode(info, type=WorkerInfo) for at, info in pairs if int(at) > now
-        ]
+        return [msgspec.json.decode(info, type=WorkerInfo) for at, info in pairs if int(at) > now]
+
+    async def unrecorded(self, partitions: int) -> int:
+        """Commits of partitions 0 to `partitions` - 1 that the recorder has not yet stored."""
+        return sum(
+            await self._redis.call_many(
+                [(b"XLEN", self._keys.events(p)) for p in range(partitions)]
+            )
+        )
 
     async def emit_live(self, p: int, events: Sequence[LiveEvent]) -> None:
         key = self._keys.live(p)

@@ -8,6 +8,7 @@ from .api import Fields
 from .codes import FunctionName
 from .commit_args import add_entries
 from .redis_core import RedisCore
+from .server import ServerInfo, server_info
 from .wire import Argument
 
 
@@ -34,6 +35,13 @@ class RedisSignals(RedisCore):
         return await self._redis.call_many(
             [(b"HGET", self._keys.run(p, run), b"head") for run in runs]
         )
+
+    async def server_info(self) -> ServerInfo:
+        """Which server this is and how full."""
+        return server_info(await self._redis.call(b"INFO"))
+
+    async def server_id(self) -> str:
+        return (await self.server_info()).run_id
 
 
 def _sender(signals: Sequence[Fields]) -> FunctionName:

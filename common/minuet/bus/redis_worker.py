@@ -7,9 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .api import Delivery, Done
 from .codes import BusFault
-from .keys import partition_of
 from .redis_core import RedisCore
-from .task_calls import GROUP, Call, complete_calls, heartbeat_calls, mark
+from .task_calls import (
+    GROUP,
+    Call,
+    cancelled_calls,
+    complete_calls,
+    heartbeat_calls,
+    mark,
+    scatter,
+)
 from .wire import Argument, Reply
 
 
@@ -33,14 +40,22 @@ class RedisWorker(RedisCore):
         if block_ms > 0:
             args += (b"BLOCK", block_ms)
         args += (b"STREAMS", *streams, *(b">" for _ in streams))
-        await self._make_groups(streams.keys() - self._known_groups)
-        reply = await self._take(args, streams, block_ms)
         by_key = {key.encode(): of for key, of in streams.items()}
-        return [
-            _delivery(*by_key[key], entry_id, flat)
-            for key, entries in reply or ()
-            for entry_id, flat in entries
-        ]
+
+        async def give_back(reply: Reply) -> None:
+            for delivery in _deliveries(reply, by_key):
+                await self.surrender(delivery, consumer)
+
+        await self._make_groups(streams.keys() - self._known_groups)
+        try:
+            reply = await self._redis.call_blocking(block_ms, *args, rescue=give_back)
+        except BusFault as exc:
+            if not str(exc).startswith("NOGROUP"):
+                raise
+            # The streams are gone, as after FLUSHALL: make them anew.
+            await self._make_groups(streams)
+            reply = await self._redis.call_blocking(block_ms, *args, rescue=give_back)
+        return _deliveries(reply, by_key)
 
     async def complete(self, done: Sequence[Done]) -> list[bool]:
         return await self._scattered(complete_calls(self._keys, done), len(done))
@@ -67,24 +82,11 @@ class RedisWorker(RedisCore):
         args = (consumer, delivery.id, mark(type, delivery.id))
         return bool(await self._redis.fcall("surrender", keys, args))
 
-    async def heartbeat(
-        self, consumer: str, held: Sequence[tuple[int, str, str]]
-    ) -> list[bool]:
+    async def heartbeat(self, consumer: str, held: Sequence[tuple[int, str, str]]) -> list[bool]:
         return await self._scattered(heartbeat_calls(self._keys, consumer, held), len(held))
 
     async def cancelled(self, tokens: Sequence[str]) -> list[bool]:
-        places: dict[int, list[int]] = {}
-        for place, token in enumerate(tokens):
-            places.setdefault(partition_of(token), []).append(place)
-        found = [False] * len(tokens)
-        replies = await self._redis.call_many(
-            [(b"ZMSCORE", self._keys.cancelled(p), *(tokens[i] for i in where))
-             for p, where in places.items()]
-        )  # fmt: skip
-        for where, scores in zip(places.values(), replies, strict=True):
-            for place, score in zip(where, scores, strict=True):
-                found[place] = score is not None
-        return found
+        return await self._scattered(cancelled_calls(self._keys, tokens), len(tokens))
 
     async def claim(
         self, p: int, type: str, consumer: str, *, min_idle_ms: int, limit: int,
@@ -96,18 +98,6 @@ class RedisWorker(RedisCore):
         )  # fmt: skip
         args = (type, min_idle_ms, limit, max_deliveries, lost)
         return int(await self._redis.fcall("claim", keys, args))
-
-    async def _take(
-        self, args: Sequence[Argument], streams: Iterable[str], block_ms: int
-    ) -> Reply:
-        try:
-            return await self._redis.call_blocking(block_ms, *args)
-        except BusFault as exc:
-            if not str(exc).startswith(("NOGROUP", "UNBLOCKED")):
-                raise
-        # The streams are gone, as after FLUSHALL: make them anew.
-        await self._make_groups(streams)
-        return await self._redis.call_blocking(block_ms, *args)
 
     async def _make_groups(self, streams: Iterable[str]) -> None:
         async def make(stream: str) -> None:
@@ -122,14 +112,16 @@ class RedisWorker(RedisCore):
 
     async def _scattered(self, calls: Sequence[Call], count: int) -> list[bool]:
         """One call a partition; answers in the order of the caller's items."""
-        replies = await asyncio.gather(
-            *(self._redis.fcall(call.function, call.keys, call.args) for call in calls)
-        )
-        found = [False] * count
-        for call, reply in zip(calls, replies, strict=True):
-            for place, yes in zip(call.places, reply, strict=True):
-                found[place] = bool(yes)
-        return found
+        replies = await self._redis.call_many([call.command() for call in calls])
+        return scatter(calls, replies, count)
+
+
+def _deliveries(reply: Reply, by_key: Mapping[bytes, tuple[int, str]]) -> list[Delivery]:
+    return [
+        _delivery(*by_key[key], entry_id, flat)
+        for key, entries in reply or ()
+        for entry_id, flat in entries
+    ]
 
 
 def _delivery(p: int, type: str, entry_id: bytes, flat: list[bytes]) -> Delivery:

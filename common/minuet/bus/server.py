@@ -15,14 +15,14 @@ class ServerInfo:
     name: str
     version: str
     used_memory_bytes: int
-    maxmemory_bytes: int
+    max_memory_bytes: int
     eviction_policy: str
     aof_enabled: bool
 
     @property
     def memory_fraction(self) -> float:
         """Used of maxmemory; 0.0 if no maximum is set."""
-        return self.used_memory_bytes / self.maxmemory_bytes if self.maxmemory_bytes else 0.0
+        return self.used_memory_bytes / self.max_memory_bytes if self.max_memory_bytes else 0.0
 
     def faults(self) -> list[str]:
         """Why this server may lose what it accepted, a line each; empty if it may serve."""
@@ -33,7 +33,7 @@ class ServerInfo:
             found.append(f"maxmemory-policy is {self.eviction_policy}: noeviction is needed")
         if not self.aof_enabled:
             found.append("appendonly is off: it must be on")
-        if not self.maxmemory_bytes:
+        if not self.max_memory_bytes:
             found.append("maxmemory is not set")
         return found
 
@@ -48,7 +48,7 @@ def server_info(text: bytes) -> ServerInfo:
         name=name,
         version=said[f"{name}_version"],
         used_memory_bytes=int(said["used_memory"]),
-        maxmemory_bytes=int(said["maxmemory"]),
+        max_memory_bytes=int(said["maxmemory"]),
         eviction_policy=said["maxmemory_policy"],
         aof_enabled=said["aof_enabled"] == "1",
     )
