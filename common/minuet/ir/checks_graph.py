@@ -7,7 +7,7 @@ from collections import Counter
 from minuet.model.status import ERROR, SUCCESS, TIMEOUT
 
 from .draft import Draft, EdgeDraft, NodeDraft
-from .faults import Faults, nearest, pointer, quoted
+from .faults import Faults, pointer, quoted
 from .graph import components, find_cycle, reachable
 
 
@@ -28,7 +28,7 @@ def _end(draft: Draft, each: EdgeDraft, side: str, name: str, faults: Faults) ->
     position = draft.by_id.get(name)
     if position is None and name:
         at = pointer("edges", each.index, side)
-        faults.error(at, f"there is no node '{name}'{nearest(name, draft.by_id)}")
+        faults.error(at, f"there is no node '{name}'{faults.nearest(name, draft.by_id)}")
     return position
 
 
@@ -56,7 +56,9 @@ def _check_port(source: NodeDraft, each: EdgeDraft, faults: Faults) -> None:
         faults.error(at, f"'{name}' never ends on '{port}': say on: with one of {quoted(ports)}")
     else:
         known = f"its ports are {quoted(ports)}"
-        faults.error(f"{at}/on", f"'{name}' never ends on '{port}'; {known}{nearest(port, ports)}")
+        faults.error(
+            f"{at}/on", f"'{name}' never ends on '{port}'; {known}{faults.nearest(port, ports)}"
+        )
 
 
 def ports_of(each: NodeDraft) -> list[str] | None:

@@ -10,7 +10,7 @@ from minuet.model.node_type import NodeType
 
 from .builtin import LATER
 from .draft import Draft, NodeDraft
-from .faults import Faults, nearest, pointer, quoted
+from .faults import Faults, pointer, quoted
 
 # CEL: keywords and the words it reserves (language definition, "Syntax").
 CEL_WORDS = frozenset(
@@ -50,7 +50,7 @@ def _known_type(
     if name in LATER:
         faults.error(at, f"nodes of type '{name}' arrive with a later version")
         return None
-    fix = nearest(name, types) or f"; known are {quoted(sorted(types))}"
+    fix = faults.nearest(name, types) or f"; known are {quoted(sorted(types))}"
     if draft.settings.unknown_types == "fail":
         faults.error(at, f"no worker ever registered the type '{name}'{fix}")
     else:

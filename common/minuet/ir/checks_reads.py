@@ -15,7 +15,7 @@ from minuet.expr.paths import Path
 
 from .checks_config import bare_fault
 from .draft import Draft
-from .faults import Faults, nearest, pointer, quoted
+from .faults import Faults, pointer, quoted
 from .graph import ancestors
 from .plan import EDGE_ROOTS, OUTPUT_ROOTS
 
@@ -71,7 +71,9 @@ class Reads:
     def _check_node(self, at: str, reader: int | None, name: str) -> None:
         read = self._draft.by_id.get(name)
         if read is None:
-            self._faults.error(at, f"there is no node '{name}'{nearest(name, self._draft.by_id)}")
+            self._faults.error(
+                at, f"there is no node '{name}'{self._faults.nearest(name, self._draft.by_id)}"
+            )
             return
         if reader is None:
             return
@@ -98,7 +100,7 @@ class Reads:
         known = self._input_names
         if known is None or len(path) < 2 or path[1] in known:
             return
-        fix = nearest(path[1], known) or f"; known are {quoted(known)}"
+        fix = self._faults.nearest(path[1], known) or f"; known are {quoted(known)}"
         self._faults.warning(at, f"the inputs declare no property '{path[1]}'{fix}")
 
     @cached_property

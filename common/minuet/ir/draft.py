@@ -97,7 +97,7 @@ def _document_checker() -> Checker:
 
 def _salvage(document: Json, faulty: Iterable[Path]) -> Draft:
     """The parts that no fault touches; a faulty field counts as absent."""
-    bad = {pointer(*path) for path in faulty}
+    bad = {pointer(*path[:size]) for path in faulty for size in range(1, len(path) + 1)}
     whole = document if isinstance(document, dict) else {}
     settings = _convert(whole.get("settings"), "/settings", bad, Settings) or Settings()
     return Draft(
@@ -129,16 +129,23 @@ _NAMING = frozenset({"id", "type", "from", "to"})
 
 
 def _convert(raw: Json, at: str, bad: set[str], target: Any, **defaults: str) -> Any:
-    """`raw` without its faulty fields, or None if nothing is left to read."""
+    """`raw` without its faulty fields, or None if it cannot be read.
+
+    `bad` holds the pointers of all faults and of what they stand in.
+    """
     if not isinstance(raw, dict):
         return None
     sound = {
-        name: value
-        for name, value in raw.items()
-        if not _touched(at + pointer(name), bad) or (name in _NAMING and isinstance(value, str))
+        name: raw[name]
+        for name in _field_names(target) & raw.keys()
+        if at + pointer(name) not in bad or (name in _NAMING and isinstance(raw[name], str))
     }
-    return msgspec.convert({**defaults, **sound}, target)
+    try:
+        return msgspec.convert({**defaults, **sound}, target)
+    except msgspec.ValidationError:  # more faults than are listed: this one is not in `bad`
+        return None
 
 
-def _touched(at: str, bad: set[str]) -> bool:
-    return any(path == at or path.startswith(at + "/") for path in bad)
+@cache
+def _field_names(target: Any) -> frozenset[str]:
+    return frozenset(field.encode_name for field in msgspec.structs.fields(target))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 from minuet.model.diagnostic import Diagnostic, Severity
 
@@ -23,8 +24,9 @@ def quoted(names: Iterable[str]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """ "; did you mean 'x'?" or nothing, for the end of a message."""
-    close = get_close_matches(name[:128], sorted(set(known)), n=1, cutoff=0.6)
+    """ "; did you mean 'x'?" or nothing, for the end of a message. Looks at most at 500 names."""
+    alike = (each for each in known if abs(len(each) - len(name)) <= max(2, len(name) // 2))
+    close = get_close_matches(name, sorted(set(islice(alike, 500))), n=1, cutoff=0.6)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
@@ -46,6 +48,10 @@ class Faults:
             return
         self.errors += diagnostic.severity == "error"
         self._found[diagnostic] = None
+
+    def nearest(self, name: str, known: Iterable[str]) -> str:
+        """`nearest`, as long as the message will be shown: comparing names is slow."""
+        return nearest(name, known) if len(self._found) < MAX_DIAGNOSTICS else ""
 
     def listed(self) -> list[Diagnostic]:
         """Errors before warnings; cut at MAX_DIAGNOSTICS with a note that says so."""

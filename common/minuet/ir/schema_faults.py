@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 import jsonschema_rs
@@ -14,6 +15,10 @@ from minuet.model.canonical import canonical_json
 from .faults import nearest, pointer, quoted
 
 Path = list[str | int]
+
+# A value of megabytes can have a fault in every field: enough is enough.
+MAX_FAULTS = 1000
+MAX_UNKNOWN = 20
 
 
 class SchemaFault(NamedTuple):
@@ -45,12 +50,12 @@ class Checker:
             raise BadSchema(str(exc).split("\n", maxsplit=1)[0]) from exc
 
     def faults(self, value: Any) -> list[SchemaFault]:
-        """Every fault; none means valid. The value must be JSON of bounded depth."""
+        """The faults, up to a bound; none means valid. The value must be JSON of bounded depth."""
         if self._validator.is_valid(value):
             return []
         found = [
             fault
-            for error in self._validator.iter_errors(value)
+            for error in islice(self._validator.iter_errors(value), MAX_FAULTS)
             for fault in _translate(error, self._schema)
         ]
         return list({fault.pointer + fault.message: fault for fault in found}.values())
@@ -74,7 +79,7 @@ def _translate(error: Any, schema: Any) -> Iterator[SchemaFault]:
     match keyword:
         case "additionalProperties" | "unevaluatedProperties" if "unexpected" in kind:
             known = parent.get("properties", {})
-            for name in kind["unexpected"]:
+            for name in kind["unexpected"][:MAX_UNKNOWN]:
                 yield SchemaFault([*path, name], _unknown_field(name, known))
         case "required":
             name = kind["property"]
