@@ -23,7 +23,7 @@ from .draft import Draft, NodeDraft
 from .faults import Faults, pointer
 from .plan import CONFIG_ROOTS
 from .relax import relaxed
-from .schema_faults import BadSchema, Checker
+from .schema_faults import BadSchema, Checker, SchemaFault
 
 TASK_ROOTS = CONFIG_ROOTS | {"secrets"}
 _SECRETS_INLINE = "'secrets' can only be used in nodes that a worker executes"
@@ -35,7 +35,7 @@ class Configs:
     def __init__(self, draft: Draft, faults: Faults) -> None:
         self._draft = draft
         self._faults = faults
-        self._checkers: dict[str, tuple[Checker, Checker] | None] = {}
+        self._checkers: dict[str, tuple[Checker, Checker | None] | None] = {}
 
     def check(self) -> None:
         """Fills each node's `reads`."""
@@ -57,7 +57,7 @@ class Configs:
         config = each.node.config
         found = strict.faults(config)
         if found and not _is_branch(each) and b"${" in canonical_json(config):
-            found = lenient.faults(config)
+            found = lenient.faults(config) if lenient else _apart_from_templates(found, config)
         for fault in found:
             if each.kind.builtin and each.node.type == "wait" and fault.path[:1] == ["message"]:
                 self._faults.error(
@@ -76,7 +76,7 @@ class Configs:
         except InvalidInput as exc:
             self._faults.error(f"{at}/for", str(exc))
 
-    def _checkers_of(self, kind: NodeType, at: str) -> tuple[Checker, Checker] | None:
+    def _checkers_of(self, kind: NodeType, at: str) -> tuple[Checker, Checker | None] | None:
         if kind.name not in self._checkers:
             try:
                 self._checkers[kind.name] = _prepared(canonical_json(kind.config_schema))
@@ -114,14 +114,27 @@ class Configs:
 
 
 @lru_cache(maxsize=512)
-def _prepared(schema: bytes) -> tuple[Checker, Checker]:
-    """(for constant configs, for those with templates). Raises BadSchema."""
+def _prepared(schema: bytes) -> tuple[Checker, Checker | None]:
+    """(for constant configs, for those with templates if there can be one). Raises BadSchema."""
     value = msgspec.json.decode(schema)
     strict = Checker(value)
     try:
         return strict, Checker(relaxed(value))
     except BadSchema:  # a reference into the middle of the schema: relaxing moved its target
-        return strict, Checker({})
+        return strict, None
+
+
+def _apart_from_templates(found: list[SchemaFault], config: Any) -> list[SchemaFault]:
+    """Without the faults of strings that a rendering replaces."""
+    kept = []
+    for fault in found:
+        value = config
+        for segment in fault.path:
+            inside = isinstance(value, list) or (isinstance(value, dict) and segment in value)
+            value = value[segment] if inside else None
+        if not (isinstance(value, str) and "${" in value):
+            kept.append(fault)
+    return kept
 
 
 def _is_branch(each: NodeDraft) -> bool:

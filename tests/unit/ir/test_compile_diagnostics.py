@@ -350,3 +350,16 @@ def test_checking_does_not_change_the_document() -> None:
     before = copy.deepcopy(document)
     compile_document(document, {"score": WORKER})
     assert document == before
+
+
+def test_a_schema_that_refers_into_its_middle_is_relaxed_too() -> None:
+    schema = {
+        "properties": {
+            "sizes": {"type": "array", "items": {"type": "integer"}},
+            "size": {"$ref": "#/properties/sizes/items"},
+        }
+    }
+    document = sound()
+    document["nodes"][1]["config"] = {"sizes": ["${inputs.domain}", "x", 3], "size": "${1}"}
+    found = compile_document(document, {"score": NodeType(name="score", config_schema=schema)})
+    assert [each.path for each in found.diagnostics] == ["/nodes/1/config/sizes/1"]
