@@ -23,11 +23,12 @@ class CommandRow(msgspec.Struct, frozen=True):
 
 
 class PendingRun(msgspec.Struct, frozen=True):
-    """A live run with unconfirmed commands; `start` is set if command 0 is among them."""
+    """A live run with unconfirmed commands; if it is `unstarted` the start is among them."""
 
     id: str
     partition: int
-    start: StartRow | None
+    start: StartRow
+    unstarted: bool
     commands: list[CommandRow]
 
 
@@ -119,10 +120,10 @@ async def claim_unconfirmed(
     starts = {row["id"]: (row["cmd"], StartRow(*tuple(row)[1:])) for row in rows}
     commands = await _commands_after(c, {id: cmd for id, (cmd, _) in starts.items()})
     pending = [
-        PendingRun(id, start.partition, start if cmd < 0 else None, commands.get(id, []))
+        PendingRun(id, start.partition, start, cmd < 0, commands.get(id, []))
         for id, (cmd, start) in starts.items()
     ]
-    return sorted(pending, key=lambda run: starts[run.id][1].accepted_at)
+    return sorted(pending, key=lambda run: run.start.accepted_at)
 
 
 async def _commands_after(c: Connection, cmds: dict[str, int]) -> dict[str, list[CommandRow]]:
@@ -144,3 +145,8 @@ async def count_unconfirmed(c: Connection) -> int:
     return int(
         await c.fetchval("select count(*) from runs where cmd < last_command and status < 6") or 0
     )
+
+
+async def lock_run(c: Connection, run: str) -> None:
+    """Make other commands of the run wait until the transaction ends."""
+    await c.execute("select 1 from runs where id = $1 for no key update", run)

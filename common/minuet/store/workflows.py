@@ -22,15 +22,19 @@ class WorkflowRow(msgspec.Struct, frozen=True):
 
 
 class VersionRow(msgspec.Struct, frozen=True):
+    """`digest` tells versions apart and leaves the drawing (`ui`) out; `document_digest` names the
+    blob with the whole document."""
+
     name: str
     version: int
+    digest: str
     document_digest: str
     ir_digest: str
     created_at: datetime
     principal: str
 
 
-_VERSION = "v.name, v.version, v.document_digest, v.ir_digest, v.created_at, v.principal"
+_VERSION = "v.name, v.version, v.digest, v.document_digest, v.ir_digest, v.created_at, v.principal"
 
 
 async def lock_workflow(c: Connection, tenant: str, name: str) -> None:
@@ -61,9 +65,9 @@ async def add_version(c: Connection, tenant: str, row: VersionRow) -> None:
     await c.execute(
         "insert into workflow_versions "
         "(tenant, name, version, digest, document_digest, ir_digest, created_at, principal) "
-        "values ($1, $2, $3, $4, $4, $5, $6, $7)",
-        tenant, row.name, row.version, row.document_digest, row.ir_digest, row.created_at,
-        row.principal,
+        "values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        tenant, row.name, row.version, row.digest, row.document_digest, row.ir_digest,
+        row.created_at, row.principal,
     )  # fmt: skip
 
 
@@ -139,3 +143,12 @@ async def list_versions(
         tenant, name, before, limit + 1,
     )  # fmt: skip
     return [VersionRow(**row) for row in rows]
+
+
+async def set_content(c: Connection, tenant: str, row: VersionRow) -> None:
+    """The same version drawn anew, or compiled anew because a node type is known now."""
+    await c.execute(
+        "update workflow_versions set document_digest = $4, ir_digest = $5 "
+        "where tenant = $1 and name = $2 and version = $3",
+        tenant, row.name, row.version, row.document_digest, row.ir_digest,
+    )  # fmt: skip

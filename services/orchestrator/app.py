@@ -1,0 +1,45 @@
+"""The Litestar application over an assembled core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Litestar, Request, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+
+from . import problems
+from .auth import require_key
+from .blobs.routes import router as blobs
+from .core import Core
+from .meta.openapi import CONFIG, docs, openapi_json
+from .meta.routes import probes
+from .meta.routes import router as meta
+from .node_types.routes import router as node_types
+from .runs.routes import router as runs
+from .workers.routes import router as workers
+from .workflows.routes import router as workflows
+
+
+def create_app(core: Core) -> Litestar:
+    """The API with its probes. Starts no duties: whoever serves it runs `core.duties()` too."""
+    api = Router(
+        "/api/v1",
+        guards=[require_key],
+        route_handlers=[workflows, runs, node_types, workers, blobs, meta],
+    )
+    public = Router("/api/v1", route_handlers=[openapi_json, docs])
+
+    def provide_core(request: Request[Any, Any, Any]) -> Core:
+        return core
+
+    return Litestar(
+        route_handlers=[api, public, *probes],
+        dependencies={"core": Provide(provide_core, sync_to_thread=False)},
+        exception_handlers={Exception: problems.handle},
+        openapi_config=CONFIG,
+        state=State({"core": core}),
+        debug=False,
+        logging_config=None,
+        request_max_body_size=None,
+    )

@@ -1,0 +1,99 @@
+"""The parts of the orchestrator and how they are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from litestar.di import NamedDependency
+
+from minuet.settings import OrchestratorSettings
+from minuet.store.database import Database
+
+from .admission import Admission
+from .auth import Authenticator
+from .definitions import Definitions
+from .node_types.service import NodeTypes
+from .partitions import Partitions
+from .ports import Bus, Cas
+from .recorded import Recorded
+from .relay import Relay
+from .runs.commanding import Commander
+from .runs.intake import Intake
+from .runs.service import Runs
+from .runs.starting import Starter
+from .workflows.service import Workflows
+
+
+@dataclass(slots=True)
+class Core:
+    settings: OrchestratorSettings
+    db: Database
+    bus: Bus
+    cas: Cas
+    authenticator: Authenticator
+    admission: Admission
+    partitions: Partitions
+    types: NodeTypes
+    recorded: Recorded
+    relay: Relay
+    workflows: Workflows
+    runs: Runs
+    starter: Starter
+    commander: Commander
+    intake: Intake
+
+    def duties(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """What runs beside the API until it is cancelled; each heals itself."""
+        return {
+            "admission": self.admission.watch(),
+            "partitions": self.partitions.keep_fresh(),
+            "node_types": self.types.keep_fresh(),
+            "announcements": self.recorded.listen(),
+            "relay": self.relay.send_offered(),
+            "sweep": self.relay.sweep_for_ever(),
+        }
+
+    async def prepare(self) -> None:
+        """What must be known before the first request. Raises Unavailable."""
+        if self.settings.bootstrap_api_key is not None:
+            await self.authenticator.bootstrap(self.settings.bootstrap_api_key)
+        await self.partitions.load()
+        await self.admission.look()
+        await self.types.refresh()
+
+    async def unready(self) -> str | None:
+        """Why requests cannot be served, or None."""
+        return await self.db.check()
+
+    async def drain(self) -> None:
+        """Finish writing what was accepted, and send it."""
+        await self.intake.drain()
+        await self.relay.flush()
+
+
+def assemble(settings: OrchestratorSettings, db: Database, bus: Bus, cas: Cas) -> Core:
+    partitions = Partitions(db, bus, at_least=settings.partitions)
+    admission = Admission(bus, lambda: partitions.known)
+    types = NodeTypes(db, bus)
+    recorded = Recorded(db, bus)
+    relay = Relay(db, bus, cas, admission)
+    definitions = Definitions(cas, types)
+    workflows = Workflows(db, definitions)
+    runs = Runs(db, definitions, recorded)
+    intake = Intake(db)
+    starter = Starter(
+        db=db, cas=cas, workflows=workflows, definitions=definitions, intake=intake,
+        relay=relay, admission=admission, partitions=partitions,
+    )  # fmt: skip
+    return Core(
+        settings=settings, db=db, bus=bus, cas=cas, authenticator=Authenticator(db),
+        admission=admission, partitions=partitions, types=types, recorded=recorded, relay=relay,
+        workflows=workflows, runs=runs, starter=starter,
+        commander=Commander(db, runs, relay, recorded), intake=intake,
+    )  # fmt: skip
+
+
+FromCore = NamedDependency[Core]
+"""A parameter of a route that gets the core."""

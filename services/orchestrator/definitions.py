@@ -1,0 +1,115 @@
+"""Compiled workflows: made from documents, kept by digest, and judged against their inputs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+
+from minuet.ir.compile import Compiled, compile_document
+from minuet.model.canonical import canonical_json, digest
+from minuet.model.errors import StoreUnavailable
+from minuet.model.ir import Ir
+from minuet.store.workflows import VersionRow
+
+from .node_types.service import NodeTypes
+from .ports import Cas
+
+KEPT: Final = 256
+AT_ONCE_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A compiled document that is stored. `digest` leaves `ui` out, `document_digest` names the
+    blob with the whole document, `ir_digest` that with the compiled form. `name` and `version`
+    say where it came from; `version` is None for a document sent along with the start."""
+
+    name: str
+    version: int | None
+    digest: str
+    document_digest: str
+    ir_digest: str
+    ir: Ir
+
+
+class Definitions:
+    def __init__(self, cas: Cas, types: NodeTypes) -> None:
+        self._cas = cas
+        self._types = types
+        self._kept: OrderedDict[tuple[str, str], Ir] = OrderedDict()
+        self._stored: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    async def compile(self, document: Any, *, size_bytes: int = 0) -> Compiled:
+        """Compile against the node types known now; asks the workers about unknown ones first.
+
+        Large documents are compiled in a thread, so that other requests go on.
+        """
+        compiled = await self._compile(document, size_bytes)
+        if compiled.ir is not None and _has_unknown(compiled.ir) and await self._types.refresh():
+            compiled = await self._compile(document, size_bytes)
+        return compiled
+
+    async def _compile(self, document: Any, size_bytes: int) -> Compiled:
+        if size_bytes > AT_ONCE_BYTES:
+            return await asyncio.to_thread(compile_document, document, self._types.known)
+        return compile_document(document, self._types.known)
+
+    async def store(self, tenant: str, document: Any, compiled: Compiled) -> Definition:
+        """Put document and compiled form into the durable store. Raises InvalidDocument."""
+        ir = compiled.require()
+        text, compiled_text = canonical_json(document), compiled.ir_json()
+        name, ir_name = digest(text), digest(compiled_text)
+        if (tenant, ir_name) not in self._kept:
+            await self._cas.put(tenant, compiled_text)
+            self._keep((tenant, ir_name), ir)
+        if (tenant, name) not in self._stored:
+            await self._cas.put(tenant, text)
+            self._stored[tenant, name] = None
+            trim(self._stored, KEPT)
+        return Definition(ir.workflow, None, compiled.digest, name, ir_name, ir)
+
+    async def load(self, tenant: str, row: VersionRow) -> Definition:
+        """The compiled version. One with a type that was unknown then is compiled again, because
+        a worker may have brought the type meanwhile."""
+        ir = await self.load_ir(tenant, row.ir_digest)
+        if _has_unknown(ir):
+            document = msgspec.json.decode(await self.blob(tenant, row.document_digest))
+            compiled = await self.compile(document)
+            if compiled.valid:
+                again = await self.store(tenant, document, compiled)
+                return replace(again, name=row.name, version=row.version)
+        return Definition(row.name, row.version, row.digest, row.document_digest, row.ir_digest, ir)
+
+    async def load_ir(self, tenant: str, ir_digest: str) -> Ir:
+        key = (tenant, ir_digest)
+        ir = self._kept.get(key)
+        if ir is None:
+            ir = msgspec.json.decode(await self.blob(tenant, ir_digest), type=Ir)
+            self._keep(key, ir)
+        else:
+            self._kept.move_to_end(key)
+        return ir
+
+    async def blob(self, tenant: str, digest: str) -> bytes:
+        """A blob that a row names. Raises StoreUnavailable if it is not there."""
+        data = await self._cas.get(tenant, digest)
+        if data is None:
+            raise StoreUnavailable(f"the blob {digest} is missing")
+        return data
+
+    def _keep(self, key: tuple[str, str], ir: Ir) -> None:
+        self._kept[key] = ir
+        trim(self._kept, KEPT)
+
+
+def trim(kept: OrderedDict[Any, Any], most: int) -> None:
+    while len(kept) > most:
+        kept.popitem(last=False)
+
+
+def _has_unknown(ir: Ir) -> bool:
+    return any(node.unknown for node in ir.nodes)

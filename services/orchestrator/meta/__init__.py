@@ -1,0 +1,1 @@
+"""About the service itself: info, health, metrics, the description of the API."""

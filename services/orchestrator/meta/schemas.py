@@ -1,0 +1,35 @@
+"""What the service says of itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class Info(msgspec.Struct, frozen=True):
+    """`principal` is whom the API key stands for."""
+
+    version: str
+    api: str
+    partitions: int
+    tenant: str
+    principal: str
+    roles: list[str]
+    compiled_router: bool
+    limits: dict[str, int]
+
+
+class DeadLetterView(msgspec.Struct, frozen=True):
+    id: int
+    run: str | None
+    node: str | None
+    kind: str
+    data: Any
+    created_at: datetime
+
+
+class DeadLetterPage(msgspec.Struct, frozen=True):
+    items: list[DeadLetterView]
+    next_cursor: str | None = None

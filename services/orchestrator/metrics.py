@@ -1,0 +1,25 @@
+"""What the orchestrator counts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RUNS_ACCEPTED: Final = Counter("minuet_runs_accepted_total", "Runs accepted")
+STARTS_REFUSED: Final = Counter("minuet_starts_refused_total", "Starts refused by admission")
+COMMANDS_ACCEPTED: Final = Counter("minuet_commands_accepted_total", "Commands accepted", ["name"])
+START_BATCH: Final = Histogram(
+    "minuet_start_batch_size", "Runs accepted by one transaction",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)  # fmt: skip
+RELAYED: Final = Counter(
+    "minuet_relay_signals_total", "Signals sent for commands, repeats included"
+)
+RELAY_FAILED: Final = Counter("minuet_relay_failures_total", "Signals that could not be sent")
+UNCONFIRMED: Final = Gauge(
+    "minuet_relay_unconfirmed_runs", "Live runs with a command that no transition confirms yet"
+)
+REDIS_MEMORY: Final = Gauge(
+    "minuet_redis_memory_ratio", "Memory of Redis in use, as a part of maxmemory"
+)

@@ -1,0 +1,1 @@
+"""What node types are known."""

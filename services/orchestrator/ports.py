@@ -1,0 +1,34 @@
+"""What the orchestrator asks of its adapters."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from minuet.bus.api import CacheBus, SignalBus, WorkerInfo
+from minuet.bus.server import ServerInfo
+
+
+class Bus(SignalBus, CacheBus, Protocol):
+    """The part of the bus that the orchestrator uses."""
+
+    async def workers(self) -> list[WorkerInfo]: ...
+
+    def announcements(self) -> AsyncIterator[bytes]: ...
+
+    async def server_info(self) -> ServerInfo: ...
+
+    async def unrecorded(self, partitions: int) -> int:
+        """Commits of partitions 0 to `partitions` - 1 that the recorder has not yet stored."""
+
+
+class Cas(Protocol):
+    """Values by digest: durable in Postgres, cached in Redis."""
+
+    async def get(self, tenant: str, digest: str) -> bytes | None: ...
+
+    async def put(self, tenant: str, data: bytes) -> str:
+        """Store durably; the digest."""
+
+    async def warm(self, tenant: str, digest: str) -> None:
+        """Copy a durable value into the cache in Redis."""

@@ -1,0 +1,204 @@
+"""Carry accepted commands from Postgres to Redis until a recorded transition confirms them.
+
+A command just accepted is sent at once. Whatever goes wrong there, the sweep finds it: each
+second it sends again what is not confirmed, with growing distance between two sendings of a run.
+The owner of the run drops repeats, so sending twice is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Final
+
+import msgspec
+import structlog
+
+from minuet.bus.api import Fields
+from minuet.model.errors import Unavailable
+from minuet.model.signal import Command, Start
+from minuet.model.token import CasRef
+from minuet.store import commands
+from minuet.store.commands import CommandRow, PendingRun
+from minuet.store.database import Database
+from minuet.store.runs import StartRow
+
+from .admission import Admission
+from .metrics import RELAY_FAILED, RELAYED
+from .ports import Bus, Cas
+
+log = structlog.get_logger(__name__)
+
+NOT_AFTER_MS: Final = 30_000
+SWEEP_S: Final = 1.0
+SWEEP_RUNS: Final = 1_000
+LEAST_SPACING_S: Final = 2.0
+MOST_SPACING_S: Final = 30.0
+CACHED_S: Final = 300.0
+SEND_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One signal on its way, with the blobs that its reader will want.
+
+    Starts travel apart: a full Redis refuses a call with a start in it, and takes the others.
+    """
+
+    p: int
+    tenant: str
+    is_start: bool
+    blobs: tuple[str, ...]
+    fields: Callable[[int], Fields]
+
+
+class Relay:
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        cas: Cas,
+        admission: Admission,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._cas = cas
+        self._admission = admission
+        self._clock = clock
+        self._offered: list[Parcel] = []
+        self._arrived = asyncio.Event()
+        self._cached: dict[tuple[str, str], float] = {}
+
+    def offer_start(self, row: StartRow) -> None:
+        """Send the start of a run whose row was just committed."""
+        self._offer(start_parcel(row))
+
+    def offer_command(self, p: int, tenant: str, row: CommandRow) -> None:
+        self._offer(command_parcel(p, tenant, row))
+
+    def _offer(self, parcel: Parcel) -> None:
+        self._offered.append(parcel)
+        self._arrived.set()
+
+    async def send_offered(self) -> None:
+        """Duty: send what was offered, in the order of the offers. What fails is left to sweeps."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send what was offered so far."""
+        while self._offered:
+            batch = self._offered[:SEND_AT_ONCE]
+            del self._offered[:SEND_AT_ONCE]
+            await self._try(batch, self._admission.redis_now)
+
+    async def sweep_for_ever(self) -> None:
+        """Duty: send again, each second, what no recorded transition confirms."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                await self.sweep()
+            except Unavailable as error:
+                log.warning("relay_sweep_failed", code=error.code, reason=str(error))
+
+    async def sweep(self) -> int:
+        """One round; how many signals were sent. Rests while Redis is overloaded.
+
+        Redis time is read before the rows: a run that ends after that reading can refuse the
+        start by its `not_after`, one that ended before is not among the rows.
+        """
+        if self._admission.overloaded:
+            return 0
+        now = await self._bus.now()
+        async with self._db.transaction() as c:
+            due = await commands.claim_unconfirmed(
+                c, limit=SWEEP_RUNS, least_s=LEAST_SPACING_S, most_s=MOST_SPACING_S
+            )
+        parcels = [parcel for run in due for parcel in _parcels(run)]
+        for at in range(0, len(parcels), SEND_AT_ONCE):
+            await self._try(parcels[at : at + SEND_AT_ONCE], now)
+        return len(parcels)
+
+    async def _try(self, batch: list[Parcel], now: int) -> None:
+        try:
+            await self._send(batch, now + NOT_AFTER_MS)
+        except Unavailable as error:
+            RELAY_FAILED.inc(len(batch))
+            log.warning("relay_failed", code=error.code, reason=str(error), signals=len(batch))
+
+    async def _send(self, batch: list[Parcel], not_after: int) -> None:
+        await self._cache(batch)
+        by_call: defaultdict[tuple[bool, int], list[Fields]] = defaultdict(list)
+        for parcel in batch:
+            by_call[not parcel.is_start, parcel.p].append(parcel.fields(not_after))
+        for (_, p), signals in sorted(by_call.items(), key=itemgetter(0)):
+            RELAYED.inc(await self._bus.send(p, signals, not_after=not_after))
+
+    async def _cache(self, batch: Iterable[Parcel]) -> None:
+        """Put blobs into the cache in Redis, unless that was done lately."""
+        now = self._clock()
+        wanted = {(parcel.tenant, digest) for parcel in batch for digest in parcel.blobs}
+        for key in wanted:
+            if self._cached.get(key, 0.0) > now:
+                continue
+            await self._cas.warm(*key)
+            self._cached[key] = now + CACHED_S
+        if len(self._cached) > 10_000:
+            self._cached = {key: until for key, until in self._cached.items() if until > now}
+
+
+def _parcels(run: PendingRun) -> list[Parcel]:
+    tenant = run.start.tenant
+    parcels = [start_parcel(run.start)] if run.unstarted else []
+    return parcels + [command_parcel(run.partition, tenant, row) for row in run.commands]
+
+
+def start_parcel(row: StartRow) -> Parcel:
+    inputs_ref = msgspec.convert(row.inputs_ref, CasRef) if row.inputs_ref else None
+
+    def fields(not_after: int) -> Fields:
+        start = Start(
+            run=row.id,
+            tenant=row.tenant,
+            ir=row.ir_digest,
+            workflow=row.workflow,
+            accepted_at=milliseconds(row.accepted_at),
+            workflow_version=row.version,
+            inputs=msgspec.Raw(row.inputs) if row.inputs is not None else msgspec.Raw(b"{}"),
+            inputs_ref=inputs_ref,
+            values=row.start_values or {},
+            traceparent=row.traceparent,
+            not_after=not_after,
+        )
+        return [("k", b"start"), ("s", msgspec.json.encode(start))]
+
+    blobs = (row.ir_digest, inputs_ref.digest) if inputs_ref else (row.ir_digest,)
+    return Parcel(row.partition, row.tenant, True, blobs, fields)
+
+
+def command_parcel(p: int, tenant: str, row: CommandRow) -> Parcel:
+    def fields(not_after: int) -> Fields:
+        command = Command(
+            run=row.run_id,
+            number=row.number,
+            name=row.name,  # type: ignore[arg-type]  # written by add_command from the same set
+            data=row.data,
+            principal=row.principal,
+            not_after=not_after,
+        )
+        return [("k", b"command"), ("s", msgspec.json.encode(command))]
+
+    return Parcel(p, tenant, False, (), fields)
+
+
+def milliseconds(at: datetime) -> int:
+    return int(at.astimezone(UTC).timestamp() * 1000)

@@ -1,0 +1,1 @@
+"""Runs: start, look up, follow, cancel."""

@@ -1,0 +1,261 @@
+"""/runs"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+
+from litestar import Request, Response, Router, get, post
+from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParameter
+
+from minuet.model.errors import InvalidInput
+from minuet.model.status import NODE_STATUS_BY_WORD
+from minuet.store.page import DEFAULT_LIMIT, MAX_LIMIT
+
+from ..bodies import check_media_type, convert, parse_strictly, read_bytes
+from ..core import FromCore
+from ..responses import answers, problems, render
+from .schemas import (
+    Accepted,
+    CancelBody,
+    CommandView,
+    EventPage,
+    LivePage,
+    LogPage,
+    NodePage,
+    NodeView,
+    RunPage,
+    RunView,
+    StartBody,
+)
+from .starting import check_key
+
+ApiRequest = Request[Any, Any, Any]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Most items of a page")]
+EventLimit = Annotated[int, QueryParameter(ge=1, le=1000, description="Most events of a page")]
+Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
+Key = Annotated[
+    str | None,
+    HeaderParameter(name="Idempotency-Key", description="The same key again gives the same answer"),
+]
+
+MAX_WAIT_S: Final = 60.0
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
+
+
+@post(
+    "/",
+    status_code=202,
+    responses=problems(401, 404, 413, 415, 422, 503) | answers(s200=RunView),
+    opt={"body": StartBody},
+    summary="Start a run",
+)
+async def start_run(
+    core: FromCore,
+    request: ApiRequest,
+    idempotency_key: Key = None,
+    prefer: Annotated[
+        str | None,
+        HeaderParameter(name="Prefer", description="`wait=10`: answer when the run ended"),
+    ] = None,
+) -> Response[Accepted]:
+    """Accept a run. 202 as soon as it stands in Postgres; with `Prefer: wait=N` 200 and the run
+    if it ends within N seconds (at most 60)."""
+    data = await read_bytes(request, core.settings.max_body_bytes)
+    check_media_type(request, "application/json")
+    accepted = await core.starter.start(
+        request.user,
+        convert(parse_strictly(data), StartBody),
+        size_bytes=len(data),
+        key=idempotency_key,
+        traceparent=request.headers.get("traceparent"),
+    )
+    headers = {"Location": f"/api/v1/runs/{accepted.id}"}
+    wait_s = _wait_s(prefer)
+    if wait_s:
+        headers["Preference-Applied"] = f"wait={wait_s:.0f}"
+        ended = await core.recorded.wait(accepted.id, lambda run: run.ended, timeout_s=wait_s)
+        if ended is not None:
+            shown: Any = await core.runs.show(request.user, accepted.id)
+            return render(shown, 200, headers)
+    return render(accepted, 202, headers)
+
+
+def _wait_s(prefer: str | None) -> float:
+    match = _WAIT.search(prefer or "")
+    return min(float(match[1]), MAX_WAIT_S) if match else 0.0
+
+
+@get("/", responses=problems(401, 503), summary="List runs")
+async def list_runs(
+    core: FromCore,
+    request: ApiRequest,
+    status: Annotated[
+        list[str] | None, QueryParameter(description="Only runs in one of these states")
+    ] = None,
+    workflow: Annotated[
+        str | None, QueryParameter(description="Only runs of this workflow")
+    ] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> RunPage:
+    """Runs without payloads, newest first."""
+    return await core.runs.lines(
+        request.user, status=status or [], workflow=workflow, cursor=cursor, limit=limit
+    )
+
+
+@get("/{run_id:str}", responses=problems(401, 404, 503), summary="Show a run")
+async def get_run(core: FromCore, request: ApiRequest, run_id: FromPath[str]) -> Response[RunView]:
+    """A run with its first 200 nodes, as far as it is recorded."""
+    return render(await core.runs.show(request.user, run_id), 200)
+
+
+@get("/{run_id:str}/nodes", responses=problems(401, 404, 503), summary="List nodes of a run")
+async def list_nodes(
+    core: FromCore,
+    request: ApiRequest,
+    run_id: FromPath[str],
+    status: Annotated[
+        list[str] | None, QueryParameter(description="Only nodes in one of these states")
+    ] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[NodePage]:
+    """The nodes of a run in topological order."""
+    nodes = await core.runs.nodes(
+        request.user, run_id, status=_node_statuses(status), cursor=cursor, limit=limit
+    )
+    return render(nodes, 200)
+
+
+def _node_statuses(words: list[str] | None) -> list[str]:
+    known = {*NODE_STATUS_BY_WORD, "running", "cancelling"} - {"armed"}
+    for word in words or []:
+        if word not in known:
+            raise InvalidInput(
+                f"{word!r} is no status; there are {', '.join(sorted(known))}", pointer="?status"
+            )
+    return words or []
+
+
+@get("/{run_id:str}/nodes/{node:str}", responses=problems(401, 404, 503), summary="Show a node")
+async def get_node(
+    core: FromCore, request: ApiRequest, run_id: FromPath[str], node: FromPath[str]
+) -> Response[NodeView]:
+    """One node of a run with its whole output, if that is not a blob."""
+    return render(await core.runs.node(request.user, run_id, node), 200)
+
+
+@get(
+    "/{run_id:str}/nodes/{node:str}/logs",
+    responses=problems(401, 404, 503),
+    summary="Logs of a node",
+)
+async def get_logs(
+    core: FromCore,
+    request: ApiRequest,
+    run_id: FromPath[str],
+    node: FromPath[str],
+    limit: EventLimit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> LogPage:
+    """What the node's executions logged, oldest first."""
+    return await core.runs.logs(request.user, run_id, node, cursor=cursor, limit=limit)
+
+
+@get("/{run_id:str}/events", responses=problems(401, 404, 503), summary="Events of a run")
+async def get_events(
+    core: FromCore,
+    request: ApiRequest,
+    run_id: FromPath[str],
+    after: Annotated[
+        int, QueryParameter(ge=0, le=2**53, description="Only events above this id")
+    ] = 0,
+    limit: EventLimit = 100,
+    wait: Annotated[
+        float,
+        QueryParameter(ge=0, le=MAX_WAIT_S, description="Seconds to wait for the first event"),
+    ] = 0,
+) -> Response[EventPage]:
+    """The recorded history of a run, oldest first. With `wait` it is a long poll."""
+    events = await core.runs.events(request.user, run_id, after=after, limit=limit, wait_s=wait)
+    return render(events, 200)
+
+
+@get("/{run_id:str}/live", responses=problems(401, 404, 503), summary="Live news of a run")
+async def get_live(
+    core: FromCore,
+    request: ApiRequest,
+    run_id: FromPath[str],
+    after: Annotated[str | None, QueryParameter(description="`after` of the page before")] = None,
+    limit: EventLimit = 100,
+) -> LivePage:
+    """Logs and starts of nodes since the last look: best effort, beside the history."""
+    return await core.runs.live(request.user, run_id, after=after, limit=limit)
+
+
+@get(
+    "/{run_id:str}/document",
+    responses=problems(401, 404, 503),
+    media_type="application/json",
+    summary="Document of a run",
+)
+async def get_document(
+    core: FromCore, request: ApiRequest, run_id: FromPath[str]
+) -> Response[bytes]:
+    """The document that the run follows."""
+    data, digest = await core.runs.document(request.user, run_id)
+    return Response(data, media_type="application/json", headers={"ETag": f'"{digest}"'})
+
+
+@post(
+    "/{run_id:str}/cancel",
+    status_code=200,
+    responses=problems(401, 404, 409, 413, 415, 422, 503) | answers(s202=CommandView),
+    opt={"body": CancelBody, "optional": True},
+    summary="Cancel a run",
+)
+async def cancel_run(
+    core: FromCore, request: ApiRequest, run_id: FromPath[str], idempotency_key: Key = None
+) -> Response[CommandView]:
+    """200 when it is recorded that the run is cancelled, 409 if the run had ended before, and
+    202 with the address of the command if neither is recorded within ten seconds."""
+    data = await read_bytes(request, core.settings.max_body_bytes)
+    body = CancelBody()
+    if data:
+        check_media_type(request, "application/json")
+        body = convert(parse_strictly(data), CancelBody)
+    command, recorded = await core.commander.cancel(
+        request.user,
+        run_id,
+        data={"reason": body.reason} if body.reason else {},
+        key=check_key(idempotency_key),
+    )
+    headers = {"Location": f"/api/v1/runs/{run_id}/commands/{command.number}"}
+    return render(command, 200 if recorded else 202, headers)
+
+
+@get(
+    "/{run_id:str}/commands/{number:int}",
+    responses=problems(401, 404, 503),
+    summary="Show a command",
+)
+async def get_command(
+    core: FromCore,
+    request: ApiRequest,
+    run_id: FromPath[str],
+    number: Annotated[int, PathParameter(ge=0, le=2**31 - 1)],
+) -> CommandView:
+    """How far a command of a run has come."""
+    return await core.commander.command(request.user, run_id, number)
+
+
+router = Router(
+    "/runs",
+    route_handlers=[
+        start_run, list_runs, get_run, list_nodes, get_node, get_logs, get_events, get_live,
+        get_document, cancel_run, get_command,
+    ],
+    tags=["Runs"],
+)  # fmt: skip

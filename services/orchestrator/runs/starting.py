@@ -1,0 +1,199 @@
+"""Accept a run: resolve the workflow, judge the inputs, write the row, tell the relay."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from minuet.expr.paths import MISSING, extract, parse_path
+from minuet.ir.compile import validate_inputs
+from minuet.model.canonical import canonical_json, digest
+from minuet.model.errors import InvalidInput
+from minuet.model.ids import RANDOM_BITS, run_id
+from minuet.model.ir import Ir
+from minuet.model.status import RunStatus
+from minuet.model.token import CasRef
+from minuet.store import runs
+from minuet.store.database import Database
+from minuet.store.runs import NewRun, StartRow
+
+from ..admission import Admission
+from ..auth import Principal
+from ..definitions import Definition, Definitions
+from ..errors import InvalidBody, KeyReused
+from ..partitions import Partitions
+from ..ports import Cas
+from ..relay import Relay
+from ..workflows.service import Workflows
+from .intake import Intake
+from .schemas import Accepted, StartBody
+
+INLINE_BYTES: Final = 64 * 1024
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Starter:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        cas: Cas,
+        workflows: Workflows,
+        definitions: Definitions,
+        intake: Intake,
+        relay: Relay,
+        admission: Admission,
+        partitions: Partitions,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._db = db
+        self._cas = cas
+        self._workflows = workflows
+        self._definitions = definitions
+        self._intake = intake
+        self._relay = relay
+        self._admission = admission
+        self._partitions = partitions
+        self._clock = clock
+
+    async def start(
+        self,
+        principal: Principal,
+        body: StartBody,
+        *,
+        size_bytes: int,
+        key: str | None = None,
+        traceparent: str | None = None,
+    ) -> Accepted:
+        """Answers as soon as the run stands in Postgres. With the `key` of an earlier start: that
+        run, if the request is the same.
+
+        Raises Overloaded, InvalidInput and its kinds, StoreUnavailable.
+        """
+        request_digest = digest(canonical_json(body)) if check_key(key) else None
+        if key and (found := await self._find(principal, key, request_digest)):
+            return found
+        self._admission.check()
+        definition = await self._define(principal, body, size_bytes)
+        validate_inputs(definition.ir, body.inputs)
+        run = await self._draft(principal, body, definition)
+        run = replace(
+            run,
+            idempotency_key=key,
+            request_digest=request_digest,
+            traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent or "") else None,
+        )
+        if not await self._intake.accept(run):
+            return await self._other(principal, key, request_digest)
+        self._relay.offer_start(start_row(run))
+        return Accepted(run.id, RunStatus.QUEUED.word)
+
+    async def _define(self, principal: Principal, body: StartBody, size_bytes: int) -> Definition:
+        if (body.workflow is UNSET) == (body.document is UNSET):
+            raise InvalidBody("give either `workflow` or `document`", pointer="")
+        if isinstance(body.workflow, str):
+            return await self._workflows.resolve(principal, body.workflow)
+        compiled = await self._definitions.compile(body.document, size_bytes=size_bytes)
+        compiled.require()
+        return await self._definitions.store(principal.tenant, body.document, compiled)
+
+    async def _draft(self, principal: Principal, body: StartBody, definition: Definition) -> NewRun:
+        now = self._clock()
+        p = random.randrange(self._partitions.count)
+        inputs = canonical_json(body.inputs)
+        ref = None
+        if len(inputs) > INLINE_BYTES:
+            ref = CasRef(await self._cas.put(principal.tenant, inputs), len(inputs))
+        return NewRun(
+            id=run_id(p, int(now * 1000), random.getrandbits(RANDOM_BITS)),
+            tenant=principal.tenant,
+            partition=p,
+            workflow=definition.name,
+            version=definition.version,
+            document_digest=definition.document_digest,
+            ir_digest=definition.ir_digest,
+            principal=principal.id,
+            accepted_at=datetime.fromtimestamp(now, UTC),
+            inputs=None if ref else inputs,
+            inputs_ref=ref,
+            start_values=start_values(definition.ir, body.inputs) if ref else None,
+            labels=body.labels,
+        )
+
+    async def _find(
+        self, principal: Principal, key: str, request_digest: str | None
+    ) -> Accepted | None:
+        async with self._db.connection() as c:
+            found = await runs.find_by_key(c, principal.tenant, key)
+        if found is None:
+            return None
+        id, digest_then, status = found
+        if digest_then != request_digest:
+            raise KeyReused(
+                f"run {id} was started with this key and another request",
+                pointer="Idempotency-Key:",
+            )
+        return Accepted(id, RunStatus(status).word)
+
+    async def _other(
+        self, principal: Principal, key: str | None, request_digest: str | None
+    ) -> Accepted:
+        """Another request with the same key was quicker."""
+        found = await self._find(principal, key or "", request_digest)
+        if found is None:
+            raise RuntimeError("a run was neither written nor found by its key")
+        return found
+
+
+def check_key(key: str | None) -> str | None:
+    """Raises InvalidInput unless the key, if there is one, is 1 to 255 visible characters."""
+    if key is not None and _KEY.fullmatch(key) is None:
+        raise InvalidInput(
+            "an idempotency key has 1 to 255 visible ASCII characters", pointer="Idempotency-Key:"
+        )
+    return key
+
+
+def start_values(ir: Ir, inputs: dict[str, Any]) -> dict[str, Any]:
+    """What the run's owner reads of inputs that are too large to travel inline.
+
+    A path that leads nowhere must be known as missing: the empty object at `inputs`, which is
+    asked last, says so. A value that is itself too large is left out, and then nothing says so.
+    """
+    values: dict[str, Any] = {}
+    complete = True
+    for text in ir.input_reads:
+        value = extract(inputs, parse_path(text)[1:])
+        if value is MISSING:
+            continue
+        if len(canonical_json(value)) > INLINE_BYTES:
+            complete = False
+        else:
+            values[text] = value
+    return {"inputs": {}, **values} if complete else values
+
+
+def start_row(run: NewRun) -> StartRow:
+    """What the relay sends of a run that was just written."""
+    return StartRow(
+        id=run.id,
+        tenant=run.tenant,
+        partition=run.partition,
+        workflow=run.workflow,
+        version=run.version,
+        ir_digest=run.ir_digest,
+        accepted_at=run.accepted_at,
+        inputs=run.inputs,
+        inputs_ref=msgspec.to_builtins(run.inputs_ref) if run.inputs_ref else None,
+        start_values=run.start_values,
+        traceparent=run.traceparent,
+    )
