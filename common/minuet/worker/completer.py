@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from minuet.bus.api import WorkerBus
-from minuet.model.errors import BusUnavailable
+from minuet.model.errors import Unavailable
 
 from .backoff import Backoff
 from .metrics import LOST_ENTRIES
@@ -55,7 +55,7 @@ class Completer:
             pages = [page for page in pages if self._still_open(page)]
             try:
                 taken = await self._bus.complete([page.done() for page in pages]) if pages else []
-            except BusUnavailable as exc:
+            except Unavailable as exc:
                 log.warning("complete_retried", pages=len(pages), error=str(exc))
                 await backoff.wait()
                 continue

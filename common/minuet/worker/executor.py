@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from minuet.model.errors import NodeError, Unavailable
+from minuet.model.errors import MinuetError
 from minuet.model.token import CasRef, Failure, TaskToken
 
 from .clock import Clock
@@ -82,7 +82,7 @@ class Executor:
             if execution.stop_reason in (None, "drain") and is_cancelling(page.task):
                 raise
             return self._fail(page.spec, execution, exc)
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:  # sys.exit() in node code must not end the worker
             return self._fail(page.spec, execution, exc)
         return self._succeed(page.spec, execution, result, data, stored)
 
@@ -102,7 +102,7 @@ class Executor:
             stored = None
             if self._is_large(data):
                 stored = self._on_loop(execution, self._store(token, data))
-        except Exception as exc:
+        except (Exception, SystemExit, asyncio.CancelledError) as exc:
             return self._fail(page.spec, execution, exc)
         return self._succeed(page.spec, execution, result, data, stored)
 
@@ -179,7 +179,7 @@ class Executor:
         if execution.stop_reason is not None:
             return self._stopped(spec, execution)
         self.count(spec, execution, "error")
-        if not isinstance(error, (NodeError, Unavailable)):
+        if not isinstance(error, MinuetError):
             self._log_exception(execution, error)
         return failed(failure_of(error, execution.scope), **self._facts(execution))
 

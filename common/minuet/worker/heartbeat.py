@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from minuet.model.errors import BusUnavailable
+from minuet.model.errors import Unavailable
 
 from .clock import Clock
 from .execution import Execution, StopReason
@@ -66,7 +66,7 @@ class Heartbeat:
         while not self._ended.wait(pause):
             try:
                 self.turn()
-            except BusUnavailable as exc:
+            except Unavailable as exc:
                 log.warning("heartbeat_failed", error=str(exc))
             except Exception:
                 # Without this thread every entry here would be taken away: go on.
@@ -119,7 +119,7 @@ class Heartbeat:
             return
         try:
             self._bus.complete([done])
-        except BusUnavailable:
+        except Unavailable:
             page.reopen()
             raise
         STUCK.labels(page.spec.name).inc()

@@ -11,7 +11,7 @@ import structlog
 
 from minuet.bus.api import WorkerBus
 from minuet.bus.keys import partition_of
-from minuet.model.errors import BusUnavailable
+from minuet.model.errors import Unavailable
 from minuet.model.event import LiveEvent
 
 from .clock import Clock
@@ -84,7 +84,7 @@ class LiveBuffer:
             try:
                 for p, events in by_partition.items():
                     await self._bus.emit_live(p, events)
-            except BusUnavailable as exc:
+            except Unavailable as exc:
                 LIVE_DROPPED.inc(sum(map(len, by_partition.values())))
                 log.debug("live_events_dropped", error=str(exc))
                 return

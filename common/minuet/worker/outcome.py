@@ -8,7 +8,7 @@ import msgspec
 
 from minuet.expr import MISSING, extract, parse_path
 from minuet.model.canonical import canonical_json
-from minuet.model.errors import NodeError, TerminalError, Unavailable
+from minuet.model.errors import MinuetError, NodeError, TerminalError
 from minuet.model.token import CasRef, Failure, Outcome
 
 from .registry import NodeSpec
@@ -88,11 +88,11 @@ def failed(failure: Failure, *, port: str = "error", **facts: Any) -> bytes:
 
 
 def failure_of(error: BaseException, scope: SecretScope | None) -> Failure:
-    """Code, message and whether to retry. Anything but a NodeError is `exception`, retryable."""
+    """Code, message and whether to retry. What is not ours is `exception`, retryable."""
     if isinstance(error, NodeError):
         delay = None if error.retry_after_s is None else max(0, int(error.retry_after_s * 1000))
         text, code, retryable = str(error), error.code, error.retryable
-    elif isinstance(error, Unavailable):
+    elif isinstance(error, MinuetError):
         text, code, retryable, delay = str(error), error.code, True, None
     else:
         text, code, retryable, delay = f"{type(error).__name__}: {error}", "exception", True, None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from minuet.bus.api import WorkerBus
-from minuet.model.errors import BusUnavailable
+from minuet.model.errors import Unavailable
 
 from .metrics import CLAIMS
 from .options import WorkerOptions
@@ -52,7 +52,7 @@ class Reclaimer:
         try:
             for type, p in streams:
                 await self._claim(type, p)
-        except BusUnavailable as exc:
+        except Unavailable as exc:
             log.warning("claim_failed", error=str(exc))
 
     async def _claim(self, type: str, p: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from minuet.bus.api import Delivery, WorkerInfo
-from minuet.model.errors import BusUnavailable
+from minuet.model.errors import Unavailable
 
 from .backoff import Backoff
 from .clock import Clock, SystemClock
@@ -85,6 +85,7 @@ class Worker:
         self._threads = ThreadPoolExecutor(self.options.slots, thread_name_prefix="node")
         self._tasks: set[asyncio.Task[None]] = set()
         self._splits: set[asyncio.Task[None]] = set()
+        self._in_threads: set[Page] = set()
         self._free = self.options.slots
         self._slot_freed = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -136,7 +137,7 @@ class Worker:
         self._threads.shutdown(wait=False, cancel_futures=True)
         try:
             await self._bus.unregister(self.id)
-        except BusUnavailable as exc:
+        except Unavailable as exc:
             log.info("unregister_failed", error=str(exc))
 
     def stop(self) -> None:
@@ -148,6 +149,11 @@ class Worker:
     def busy(self) -> int:
         """Slots in use, those of functions that do not return included."""
         return self.options.slots - self._free
+
+    @property
+    def has_stuck_threads(self) -> bool:
+        """After `run`: plain functions that have not returned, and keep the process from ending."""
+        return bool(self._in_threads)
 
     # ── taking ──────────────────────────────────────────────────────────────────────────────
 
@@ -162,13 +168,13 @@ class Worker:
             try:
                 deliveries = await self._taker.take(self._free)
                 await self._start_all(deliveries)
-            except BusUnavailable as exc:
+            except Unavailable as exc:
                 self._log_away(backoff, exc)
                 await backoff.wait()
             else:
                 self._log_back(backoff)
 
-    def _log_away(self, backoff: Backoff, exc: BusUnavailable) -> None:
+    def _log_away(self, backoff: Backoff, exc: Unavailable) -> None:
         if not backoff.failures:
             log.warning("bus_away", error=str(exc))
 
@@ -188,7 +194,7 @@ class Worker:
     async def _surrender(self, delivery: Delivery) -> None:
         try:
             await self._bus.surrender(delivery, self.id)
-        except BusUnavailable as exc:
+        except Unavailable as exc:
             # It stays ours without a heartbeat: claimed after the lease, so late but not lost.
             log.warning("surrender_failed", entry=delivery.id, error=str(exc))
 
@@ -241,14 +247,18 @@ class Worker:
                 page.task.uncancel()
 
     def _run_in_thread(self, page: Page) -> None:
-        while (item := page.take_next()) is not None:
-            page.add(item[0], self._executor.run_blocking(page, *item))
+        self._in_threads.add(page)
+        try:
+            while (item := page.take_next()) is not None:
+                page.add(item[0], self._executor.run_blocking(page, *item))
+        finally:
+            self._in_threads.discard(page)
 
     async def _drop_cancelled(self, page: Page) -> None:
         """A claimed page may be old: what was cancelled meanwhile does not run."""
         try:
             flags = await self._bus.cancelled([token_id for token_id, _ in page.delivery.tokens])
-        except BusUnavailable as exc:
+        except Unavailable as exc:
             log.debug("cancelled_unknown", error=str(exc))
             return
         page.drop(flags, failed(cancelled(), worker=self.id))
@@ -267,7 +277,7 @@ class Worker:
             ours = await self._bus.split(
                 view.delivery, self.id, view.results, view.in_hand[0], view.unstarted
             )
-        except BusUnavailable as exc:
+        except Unavailable as exc:
             log.warning("split_unknown", entry=view.delivery.id, error=str(exc))
             page.undo_split()
             page.started = self._clock.monotonic()  # not again at once
@@ -327,29 +337,37 @@ class Worker:
                 await self._bus.split(
                     view.delivery, self.id, view.results, view.in_hand[0], view.unstarted
                 )
-        except BusUnavailable as exc:
+        except Unavailable as exc:
             log.warning("split_unknown", entry=page.delivery.id, error=str(exc))
         if page.close():
             await self._surrender(page.delivery)
         self._released(page)
 
     async def _drain(self) -> None:
+        """Give back what has not started, finish the rest until the deadline, cancel what is left.
+
+        Results get half a second at least to be reported.
+        """
+        deadline = self._loop.time() + self.options.drain_s
         self.stop()
         for page in list(self._held.values()):
             self._split_soon(page)
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=self.options.drain_s)
-            for page in list(self._held.values()):
-                if page.task in late and page.execution is not None:
-                    page.execution.stop("drain")
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await self._cancel(late)
         try:
-            async with asyncio.timeout(self.options.drain_s):
+            async with asyncio.timeout(max(0.5, deadline - self._loop.time())):
                 await self._completer.drain()
         except TimeoutError:
             log.warning("results_not_reported", pages=len(self._held))
+
+    async def _cancel(self, tasks: set[asyncio.Task[None]]) -> None:
+        for page in list(self._held.values()):
+            if page.task in tasks and page.execution is not None:
+                page.execution.stop("drain")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # ── telling others ──────────────────────────────────────────────────────────────────────
 
@@ -357,7 +375,7 @@ class Worker:
         while True:
             try:
                 await self._bus.register(self.info())
-            except BusUnavailable as exc:
+            except Unavailable as exc:
                 log.debug("register_failed", error=str(exc))
             await asyncio.sleep(self.options.register_s)
 
@@ -379,7 +397,7 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 count = await self._bus.partitions()
-            except BusUnavailable as exc:
+            except Unavailable as exc:
                 self._log_away(backoff, exc)
                 count = None
             if count is not None:
@@ -392,7 +410,7 @@ class Worker:
             await asyncio.sleep(self.options.partitions_s)
             try:
                 count = await self._bus.partitions()
-            except BusUnavailable as exc:
+            except Unavailable as exc:
                 log.debug("partitions_unknown", error=str(exc))
                 continue
             if count is not None:

@@ -114,7 +114,7 @@ def struct_of(
 
 def default_of(value: Any) -> Any:
     """Mutable defaults are copied for each call: two tokens never share one."""
-    if isinstance(value, (list, dict, set, bytearray)):
+    if value and isinstance(value, (list, dict, set, bytearray)):  # msgspec copies empty ones
         return msgspec.field(default_factory=lambda: copy.deepcopy(value))
     return value
 
