@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
@@ -14,8 +14,6 @@ log = structlog.get_logger()
 
 Duty = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """Works until the event is set, then finishes what it has in hand and returns."""
-
-Value = TypeVar("Value")
 
 
 async def run_duties(
@@ -75,16 +73,3 @@ async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-async def unless_stopped(stop: asyncio.Event, work: Awaitable[Value]) -> Value | None:
-    """The result of `work`, or None if `stop` was set first: `work` is then cancelled."""
-    task = asyncio.ensure_future(work)
-    waiter = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
-        return task.result() if task.done() else None
-    finally:
-        waiter.cancel()
-        if not task.done():
-            task.cancel()

@@ -115,7 +115,7 @@ create table runs (
     constraint runs_pkey primary key (id),
     constraint runs_partition_check check (partition >= 0),
     constraint runs_status_check check (status between 0 and 9),
-    constraint runs_cmd_check check (cmd >= -1 and cmd <= last_command),
+    constraint runs_cmd_check check (cmd >= -1),
     constraint runs_seq_check check (seq >= 0),
     constraint runs_counter_check check (counter >= 0),
     constraint runs_ended_at_check check ((status >= 6) = (ended_at is not null)),

@@ -1,0 +1,174 @@
+"""Writing and reading the history of runs: transitions, and their projection onto `runs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from .database import Connection
+
+# Any number will do as long as all recorders use the same one.
+LOCK_CLASS = 0x7265636F
+
+
+class RunHead(NamedTuple):
+    """Where the stored history of a run ends."""
+
+    seq: int
+    last_commit: str
+    status: int
+
+
+class TransitionRow(NamedTuple):
+    """A row of `transitions`, in the order of its columns."""
+
+    run_id: str
+    first_seq: int
+    last_seq: int
+    commit_id: str
+    prev: str
+    time: datetime
+    events: bytes
+
+
+class Ending(NamedTuple):
+    """What a run ended with: JSON texts."""
+
+    outputs: bytes | None
+    outputs_ref: dict[str, Any] | None
+    error: dict[str, Any] | None
+    time: datetime
+
+
+class Projection(NamedTuple):
+    """The row of a run after a batch. `restore` asks the reconciler to bring Redis back to the
+    stored history; `advanced` tells whether any transition of the batch was stored."""
+
+    run_id: str
+    seq: int
+    cmd: int
+    status: int
+    counter: int
+    last_commit: str
+    first_time: datetime
+    ending: Ending | None = None
+
+
+async def lock_partitions(c: Connection, partitions: Iterable[int]) -> None:
+    """Until the transaction ends nobody else records these partitions."""
+    await c.execute(
+        "select pg_advisory_xact_lock($1, p) from unnest($2::int[]) as p",
+        LOCK_CLASS,
+        sorted(partitions),
+    )
+
+
+async def run_heads(c: Connection, runs: Sequence[str]) -> dict[str, RunHead]:
+    """Runs that do not exist are left out."""
+    rows = await c.fetch(
+        "select id, seq, last_commit, status from runs where id = any($1::text[])", runs
+    )
+    return {id: RunHead(seq, last, status) for id, seq, last, status in rows}
+
+
+async def stored_commits(
+    c: Connection, wanted: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], str]:
+    """(run, first seq) -> id of the commit that is stored there."""
+    rows = await c.fetch(
+        "select run_id, first_seq, commit_id from transitions join "
+        "unnest($1::text[], $2::bigint[]) as w (run, seq) on run_id = w.run and first_seq = w.seq",
+        [run for run, _ in wanted],
+        [seq for _, seq in wanted],
+    )
+    return {(run, seq): commit for run, seq, commit in rows}
+
+
+async def insert_transitions(c: Connection, rows: Sequence[TransitionRow]) -> None:
+    """The caller holds the partitions' locks and knows that the places are free."""
+    await c.copy_records_to_table("transitions", records=rows, columns=TransitionRow._fields)
+
+
+_PROJECT = """
+update runs as r
+set seq = p.seq, cmd = p.cmd, status = p.status, counter = p.counter,
+    last_commit = p.last_commit, started_at = coalesce(r.started_at, p.first_time),
+    restore_requested = false, fork = false
+from unnest($1::text[], $2::bigint[], $3::int[], $4::smallint[], $5::int[], $6::text[],
+  $7::timestamptz[]) as p (id, seq, cmd, status, counter, last_commit, first_time)
+where r.id = p.id
+"""
+
+_PROJECT_ENDED = """
+update runs as r
+set seq = p.seq, cmd = p.cmd, status = p.status, counter = p.counter,
+    last_commit = p.last_commit, started_at = coalesce(r.started_at, p.first_time),
+    restore_requested = false, fork = false,
+    outputs = p.outputs, outputs_ref = p.outputs_ref, error = p.error,
+    ended_at = coalesce(r.ended_at, p.ended_at)
+from unnest($1::text[], $2::bigint[], $3::int[], $4::smallint[], $5::int[], $6::text[],
+  $7::timestamptz[], $8::bytea[], $9::jsonb[], $10::jsonb[], $11::timestamptz[])
+  as p (id, seq, cmd, status, counter, last_commit, first_time, outputs, outputs_ref, error,
+    ended_at)
+where r.id = p.id
+"""
+
+
+async def project(c: Connection, projections: Sequence[Projection]) -> None:
+    """Bring the rows of runs up to date; each run at most once. A run whose restoring transition
+    is among the stored ones wants no restore any more: only what follows is ever stored."""
+    going = [p for p in projections if p.ending is None]
+    ended = [p for p in projections if p.ending is not None]
+    if going:
+        await c.execute(_PROJECT, *_columns(going))
+    if ended:
+        endings = [p.ending for p in ended if p.ending is not None]
+        columns = [list(column) for column in zip(*endings, strict=True)]
+        await c.execute(_PROJECT_ENDED, *_columns(ended), *columns)
+
+
+def _columns(projections: Sequence[Projection]) -> list[list[Any]]:
+    return [list(column) for column in zip(*(p[:7] for p in projections), strict=True)]
+
+
+async def request_restores(c: Connection, runs: Sequence[str]) -> None:
+    """Mark runs whose Redis state does not follow the stored history."""
+    await c.execute(
+        "update runs set restore_requested = true, fork = true where id = any($1::text[])",
+        sorted(runs),
+    )
+
+
+class NewDeadLetter(msgspec.Struct, frozen=True):
+    tenant: str
+    run_id: str | None
+    node: str | None
+    kind: str
+    data: Any
+
+
+async def insert_dead_letters(c: Connection, letters: Sequence[NewDeadLetter]) -> None:
+    await c.executemany(
+        "insert into dead_letters (tenant, run_id, node, kind, data) values ($1, $2, $3, $4, $5)",
+        [(x.tenant, x.run_id, x.node, x.kind, without_nul(x.data)) for x in letters],
+    )
+
+
+async def tenants_of(c: Connection, runs: Sequence[str]) -> Mapping[str, str]:
+    rows = await c.fetch("select id, tenant from runs where id = any($1::text[])", runs)
+    return {row["id"]: row["tenant"] for row in rows}
+
+
+def without_nul(value: Any) -> Any:
+    """The JSON value with U+FFFD in place of NUL, which neither text nor jsonb can hold."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {without_nul(k): without_nul(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [without_nul(each) for each in value]
+    return value

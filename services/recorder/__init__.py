@@ -1,0 +1,1 @@
+"""Stores what coordinators commit: the history of every run, in Postgres."""

@@ -1,0 +1,133 @@
+"""One batch, one transaction; and what to do with a batch that Postgres does not take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import asyncpg
+import msgspec
+import structlog
+
+from minuet.bus.api import CacheBus, Entry
+from minuet.store import history
+from minuet.store.blobs import insert_blobs
+from minuet.store.database import Database
+from minuet.store.history import NewDeadLetter
+
+from . import metrics
+from .chain import Recordable, Verdict, doubtful, judge
+from .references import fetch_missing
+
+if TYPE_CHECKING:
+    from minuet.store.database import Connection
+
+log = structlog.get_logger()
+
+# What speaks against the data of a batch, and never against the state of the server.
+POISON = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    UnicodeError,
+    msgspec.MsgspecError,
+)
+
+
+class Writer:
+    def __init__(self, database: Database, bus: CacheBus) -> None:
+        self._database = database
+        self._bus = bus
+
+    async def write(self, partitions: list[int], items: list[Recordable]) -> list[Verdict]:
+        """Store what follows; several verdicts if the batch had to be divided.
+
+        Data that Postgres refuses is found by halving the batch and dead-lettered, so that one
+        bad transition cannot hold up the others. Raises StoreUnavailable and BusUnavailable:
+        then it is unknown what was stored, and writing again is harmless.
+        """
+        try:
+            return [await self._store(partitions, items)]
+        except POISON as error:
+            if len(items) == 1:
+                await self._bury(items[0], f"{type(error).__name__}: {error}")
+                return []
+            log.warning("batch_divided", transitions=len(items), error=str(error))
+        half = len(items) // 2
+        verdicts = await self.write(partitions, items[:half])
+        return verdicts + await self.write(partitions, items[half:])
+
+    async def _store(self, partitions: list[int], items: list[Recordable]) -> Verdict:
+        blobs = await fetch_missing(self._database, self._bus, items)
+        with metrics.BATCH_SECONDS.time():
+            async with self._database.transaction() as c:
+                await history.lock_partitions(c, partitions)
+                verdict = await self._judge(c, items)
+                if blobs:
+                    await insert_blobs(c, blobs)
+                await _apply(c, verdict)
+        metrics.BLOBS.inc(len(blobs))
+        _tell(verdict)
+        return verdict
+
+    async def _judge(self, c: Connection, items: list[Recordable]) -> Verdict:
+        heads = await history.run_heads(c, list({item.record.run for item in items}))
+        past = doubtful(items, heads)
+        return judge(items, heads, await history.stored_commits(c, past) if past else {})
+
+    async def _bury(self, item: Recordable, reason: str) -> None:
+        metrics.POISON.labels("refused").inc()
+        log.error("transition_refused", run_id=item.record.run, reason=reason)
+        async with self._database.transaction() as c:
+            await history.insert_dead_letters(c, [_letter(item, "refused_transition", reason)])
+
+    async def bury_unreadable(self, unreadable: list[tuple[Entry, str]]) -> None:
+        """Keep entries of which not even the run can be told."""
+        for entry, reason in unreadable:
+            metrics.POISON.labels("unreadable").inc()
+            log.error("entry_unreadable", partition=entry.p, entry=entry.id, reason=reason)
+        letters = [
+            NewDeadLetter("", None, None, "unreadable_event_entry", _describe(entry, reason))
+            for entry, reason in unreadable
+        ]
+        async with self._database.transaction() as c:
+            await history.insert_dead_letters(c, letters)
+
+
+async def _apply(c: Connection, verdict: Verdict) -> None:
+    if verdict.rows:
+        await history.insert_transitions(c, verdict.rows)
+        await history.project(c, list(verdict.projections.values()))
+    if verdict.forks:
+        await history.request_restores(c, list(verdict.forks))
+    if verdict.unknown:
+        letters = [_letter(item, "unknown_run", "no such run") for item in verdict.unknown]
+        await history.insert_dead_letters(c, letters)
+
+
+def _tell(verdict: Verdict) -> None:
+    metrics.TRANSITIONS.inc(len(verdict.rows))
+    metrics.BATCH_TRANSITIONS.observe(len(verdict.rows))
+    metrics.DUPLICATES.inc(verdict.duplicates)
+    metrics.FORKS.inc(verdict.refused)
+    for run, item in verdict.forks.items():
+        log.warning("fork_refused", run_id=run, commit=item.commit, prev=item.record.prev)
+    for item in verdict.unknown:
+        metrics.POISON.labels("unknown_run").inc()
+        log.error("run_unknown", run_id=item.record.run, tenant=item.record.tenant)
+
+
+def _letter(item: Recordable, kind: str, reason: str) -> NewDeadLetter:
+    record = item.record
+    data = {
+        "reason": reason,
+        "commit": item.commit,
+        "prev": record.prev,
+        "seq": record.seq,
+        "events": bytes(record.events).decode(errors="replace"),
+    }
+    return NewDeadLetter(record.tenant, record.run, None, kind, data)
+
+
+def _describe(entry: Entry, reason: str) -> dict[str, object]:
+    fields = [[name, value.decode(errors="replace")] for name, value in entry.fields]
+    return {"reason": reason, "partition": entry.p, "entry": entry.id, "fields": fields}
