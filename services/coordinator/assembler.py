@@ -15,6 +15,7 @@ from minuet.model.signal import Continue
 from .pages import make_pages
 
 _encode = msgspec.json.Encoder().encode
+_WHOLE = Limits()
 FORGET_AFTER_MS = 60_000  # no late start can arrive any more: they carry not_after = now + 30 s
 
 
@@ -31,10 +32,9 @@ class Assembler:
 
     def limits(self) -> Limits:
         """What is left of the batch's bounds; never nothing, so that every run moves."""
-        whole = Limits()
-        return whole._replace(
-            tokens=max(1, whole.tokens - len(self._tokens)),
-            token_bytes=max(1, whole.token_bytes - self._token_bytes),
+        return Limits(
+            tokens=max(1, _WHOLE.tokens - len(self._tokens)),
+            token_bytes=max(1, _WHOLE.token_bytes - self._token_bytes),
         )
 
     def add(self, state: RunState, transition: Transition, *, replace: bool = False) -> None:

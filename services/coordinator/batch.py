@@ -75,8 +75,8 @@ def _decode_entry(batch: Batch, fields: Fields) -> None:
         raise ValueError("the first field must be k")
     match kind:
         case b"done":
-            for run, completion in [_completion(*each) for each in fields[1:]]:
-                batch.add(run, completion)
+            for each in fields[1:]:
+                _add_completion(batch, each)
         case b"timer":
             for timer in [Timer.parse(member) for member, _ in fields[1:]]:
                 _add_timer(batch, timer)
@@ -84,9 +84,16 @@ def _decode_entry(batch: Batch, fields: Fields) -> None:
             _add_signal(batch, _decoders[kind.decode()](fields[1][1]))
 
 
-def _completion(token: str, data: bytes) -> tuple[str, Completion]:
-    run, node, gen, attempt = token.split("/")
-    return run, Completion(node, int(gen), int(attempt), _outcome(data))
+def _add_completion(batch: Batch, given: tuple[str, bytes]) -> None:
+    """One bad result must not cost the good ones beside it: it alone is poison."""
+    token, data = given
+    try:
+        run, node, gen, attempt = token.split("/")
+        completion = Completion(node, int(gen), int(attempt), _outcome(data))
+    except (ValueError, msgspec.MsgspecError) as exc:
+        batch.poison.append(([("k", b"done"), given], str(exc)))
+    else:
+        batch.add(run, completion)
 
 
 def _add_timer(batch: Batch, timer: Timer) -> None:
