@@ -73,9 +73,7 @@ class Head(NamedTuple):
     def decode(cls, text: str) -> Head:
         """Raises ValueError on anything that `encode` did not write."""
         status, seq, cmd, counter, last, deadline_at = text.split(" ")
-        return cls(
-            RunStatus(int(status)), int(seq), int(cmd), int(counter), last, int(deadline_at)
-        )
+        return cls(RunStatus(int(status)), int(seq), int(cmd), int(counter), last, int(deadline_at))
 
 
 class RunSnapshot(msgspec.Struct, omit_defaults=True):
