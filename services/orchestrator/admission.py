@@ -59,9 +59,9 @@ class Admission:
             log.warning("redis_away", reason=str(error))
             return
         REDIS_MEMORY.set(info.memory_fraction)
-        self._decide(info.memory_fraction, unrecorded)
+        self.decide(info.memory_fraction, unrecorded)
 
-    def _decide(self, ratio: float, unrecorded: int) -> None:
+    def decide(self, ratio: float, unrecorded: int) -> None:
         before = self._reason
         self._reason = None
         if ratio > MEMORY_MARK:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from minuet.model.errors import InvalidInput
 from minuet.store import api_keys
 
 from .errors import Unauthorized
@@ -64,6 +65,10 @@ class Authenticator:
             return known[1]
         return await self._look_up(hashed)
 
+    def forget(self) -> None:
+        """Ask Postgres again for every key."""
+        self._known.clear()
+
     async def _look_up(self, hashed: bytes) -> Principal:
         async with self._db.connection() as c:
             row = await api_keys.find_key(c, hashed)
@@ -79,6 +84,10 @@ class Authenticator:
 
 async def require_key(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Guard of the API's router: afterwards `request.user` is the principal."""
+    if b"%00" in connection.scope["raw_path"] or "\0" in connection.scope["path"]:
+        raise InvalidInput("U+0000 is not taken in paths", pointer="")
+    if b"%00" in connection.scope["query_string"]:
+        raise InvalidInput("U+0000 is not taken in queries", pointer="")
     authenticator: Authenticator = connection.app.state.core.authenticator
     connection.scope["user"] = await authenticator.principal(
         connection.headers.get("authorization")

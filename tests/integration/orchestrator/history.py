@@ -42,9 +42,7 @@ class History:
                 msgspec.json.encode(list(events)),
             )  # fmt: skip
         if announce:
-            await self._bus.announce(
-                msgspec.json.encode({"runs": [(run, seq, cmd, int(status))]})
-            )
+            await self._bus.announce(msgspec.json.encode({"runs": [(run, seq, cmd, int(status))]}))
         return int(seq)
 
     async def log(self, run: str, node: str, message: str) -> None:
