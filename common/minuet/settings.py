@@ -178,13 +178,15 @@ class NetworkSettings:
 class BlobSettings:
     """Values up to `inline_limit_bytes` travel inside tokens and events, larger ones by digest."""
 
-    inline_limit_bytes: int = 4_096
+    inline_limit_bytes: int = 65_536
     cache_ttl_s: int = 3_600
 
     @classmethod
     def read(cls, env: EnvironmentReader) -> Self:
         return cls(
-            inline_limit_bytes=env.integer("MINUET_INLINE_LIMIT_BYTES", 4_096, low=0, high=1 << 20),
+            inline_limit_bytes=env.integer(
+                "MINUET_INLINE_LIMIT_BYTES", 65_536, low=0, high=1 << 20
+            ),
             cache_ttl_s=env.integer("MINUET_BLOB_CACHE_TTL_S", 3_600, low=1, high=30 * 86_400),
         )
 

@@ -59,9 +59,25 @@ class Completer:
                 log.warning("complete_retried", pages=len(pages), error=str(exc))
                 await backoff.wait()
                 continue
+            except Exception:
+                log.exception("complete_refused", pages=len(pages))
+                await self._report_singly(pages)
+                return
             for page, ours in zip(pages, taken, strict=True):
                 self._reported(page, ours=ours, retried=backoff.failures > 0)
             return
+
+    async def _report_singly(self, pages: list[Page]) -> None:
+        """After a refusal for good: find the page it was about, so that the others get through.
+
+        That one is let go: it goes stale, is claimed, and ends after max_deliveries.
+        """
+        if len(pages) == 1:
+            pages[0].close()
+            self._on_reported(pages[0])
+            return
+        for page in pages:
+            await self._report([page])
 
     def _still_open(self, page: Page) -> bool:
         """A page that was closed while it waited is not ours to report."""

@@ -124,7 +124,7 @@ async def number(n: int) -> int:
 
 
 async def test_tokens_of_all_partitions_run_once(server: Server) -> None:
-    expected = {}
+    expected: dict[str, int] = {}
     for p in range(PARTITIONS):
         pages = [[server.token("number", {"n": n}, p) for n in range(32)] for _ in range(10)]
         expected |= {token_id: n for page in pages for n, (token_id, _) in enumerate(page)}

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from minuet.bus.api import Commit, Page
 from minuet.worker import Context, Result, node
 from minuet.worker.options import WorkerOptions
 
@@ -446,3 +447,28 @@ async def test_a_port_of_its_own() -> None:
 def test_default_options_keep_heartbeats_under_a_third_of_the_lease() -> None:
     options = WorkerOptions()
     assert options.heartbeat_ms * 3 < options.lease_ms
+
+
+async def test_one_page_that_redis_refuses_does_not_hold_up_the_others() -> None:
+    b = bench(double)
+    b.bus.fail_next("complete", RuntimeError("refused"))
+    b.bus.fail_next("complete", RuntimeError("refused"))
+    await b.emit(*[[b.token("double", {"n": n})] for n in range(3)])
+    async with running(b.worker(slots=8, lease_ms=100, heartbeat_ms=30)):
+        outcomes = await b.collect(3)  # the refused one goes stale, is claimed and runs again
+    assert len(outcomes) == 3
+
+
+async def test_new_partitions_are_followed() -> None:
+    b = bench(double)
+    await b.emit()
+    async with running(b.worker(partitions_s=0.02, slots=8)):
+        await b.bus.publish_partitions(3)
+        assert await b.bus.acquire(2, "o2", 60_000)
+        run, raw = b.token("double", {"n": 4})
+        await b.bus.commit(
+            Commit(p=2, owner="o2", number=0, cursor="0-0", pages=[Page("double", [(run, raw)])])
+        )
+        async with asyncio.timeout(2):
+            while not await b.bus.read_signals({2: "0-0"}, count=1, block_ms=20):
+                pass
