@@ -1,0 +1,56 @@
+"""Lists as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from .output import console
+from .palette import look
+from .times import ago, between
+
+if TYPE_CHECKING:
+    from minuet.client.views import RunLine, WorkflowLine
+
+
+def print_workflows(lines: Sequence[WorkflowLine]) -> None:
+    if not lines:
+        console().print("No workflows yet: minuet workflow apply FILE")
+        return
+    now = datetime.now(UTC)
+    table = _table("name", "version", "changed", "digest")
+    for line in lines:
+        table.add_row(
+            escape(line.name), str(line.version), ago(line.updated_at, now), line.digest[:19]
+        )
+    console().print(table)
+
+
+def print_runs(lines: Sequence[RunLine], *, is_filtered: bool) -> None:
+    if not lines:
+        nothing = "No run matches." if is_filtered else "No runs yet: minuet run start NAME"
+        console().print(nothing)
+        return
+    now = datetime.now(UTC)
+    table = _table("run", "workflow", "state", "accepted", "duration")
+    for line in lines:
+        version = "" if line.version is None else f"@{line.version}"
+        table.add_row(
+            line.id,
+            escape(line.workflow + version),
+            look(line.status).markup,
+            ago(line.accepted_at, now),
+            between(line.accepted_at, line.ended_at),
+        )
+    console().print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bright_black")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
