@@ -6,6 +6,7 @@ from typing import Self
 
 from .address import Address
 from .connection import Connection
+from .wire import Argument, Reply
 
 
 class RedisCore:
@@ -36,3 +37,11 @@ class RedisCore:
     def connections(self) -> int:
         """Grows when the bus had to connect anew: leases and cursors may have gone back."""
         return self._redis.connections
+
+    @property
+    def address(self) -> Address:
+        return self._redis.address
+
+    async def ask(self, *args: Argument) -> Reply:
+        """A plain command, for operators and probes; roles have methods of their own."""
+        return await self._redis.call(*args)

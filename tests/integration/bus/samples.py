@@ -44,9 +44,10 @@ def seed(client: Redis, keys: Keys) -> Id:
     client.hset(keys.run(0, "0-r"), mapping={"head": "h", "n:a": "1"})
     client.hset(keys.workers, "old", "1 {}")
     client.xgroup_create(keys.tasks(0, TYPE), GROUP, "0", mkstream=True)
-    client.xadd(keys.tasks(0, TYPE), {"0-r/a/1/1": "{}", "0-r/b/1/1": "{}"})
-    ((_, ((entry_id, _),)),) = client.xreadgroup(GROUP, CONSUMER, {keys.tasks(0, TYPE): ">"})
-    return Id(entry_id.decode())
+    added = client.xadd(keys.tasks(0, TYPE), {"0-r/a/1/1": "{}", "0-r/b/1/1": "{}"})
+    client.xreadgroup(GROUP, CONSUMER, {keys.tasks(0, TYPE): ">"})
+    assert isinstance(added, bytes)
+    return Id(added.decode())
 
 
 def samples(keys: Keys, entry: Id) -> list[Sample]:

@@ -25,10 +25,9 @@ WRITES_NOTHING = {"heartbeat"}
 
 @pytest.fixture
 def loaded(client: Redis) -> Redis:
-    try:
-        client.function_load(functions.library())
-    except ResponseError as exc:
-        assert "already exists" in str(exc)
+    libraries = client.function_list(f"minuet_{functions.version()}")
+    if not libraries:
+        client.function_load(functions.library().decode())
     return client
 
 
@@ -39,10 +38,14 @@ def of(loaded: Redis, keys: Keys) -> dict[str, Sample]:
 
 
 def call(client: Redis, name: FunctionName, keys: list[str], args: list[Argument]) -> object:
-    return client.execute_command("FCALL", functions.registered(name), len(keys), *keys, *args)
+    return client.fcall(functions.registered(name).decode(), len(keys), *keys, *map(as_text, args))
 
 
-def everything(client: Redis, keys: Keys) -> dict[bytes, tuple[bytes, int]]:
+def as_text(arg: Argument) -> str:
+    return arg.decode() if isinstance(arg, bytes) else str(arg)
+
+
+def everything(client: Redis, keys: Keys) -> dict[bytes, tuple[bytes | None, int]]:
     found = client.scan_iter(match=f"{keys.prefix}*", count=1000)
     return {key: (client.dump(key), client.pttl(key)) for key in found}
 
@@ -68,9 +71,9 @@ def test_wrong_arguments_are_refused_and_write_nothing(
     sample = of[name]
     before = everything(loaded, keys)
     for what, wrong_keys, wrong_args in mutations(sample):
-        with pytest.raises(ResponseError, match="BADARGS"):
+        with pytest.raises(ResponseError) as caught:
             call(loaded, sample.name, wrong_keys, wrong_args)
-            pytest.fail(f"{name} accepted: {what}")
+        assert str(caught.value).startswith("BADARGS"), what
     assert everything(loaded, keys) == before
 
 
