@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from .definitions import Definitions
 from .node_types.service import NodeTypes
 from .partitions import Partitions
 from .ports import Bus, Cas
+from .reconciler import Reconciler
 from .recorded import Recorded
 from .relay import Relay
 from .runs.commanding import Commander
@@ -53,7 +55,13 @@ class Core:
             "announcements": self.recorded.listen(),
             "relay": self.relay.send_offered(),
             "sweep": self.relay.sweep_for_ever(),
+            "reconciler": self.reconciler().run(asyncio.Event()),
         }
+
+    def reconciler(self) -> Reconciler:
+        return Reconciler(
+            self.db, self.bus, self.cas, interval_s=self.settings.reconcile_interval_s
+        )
 
     async def prepare(self) -> None:
         """What must be known before the first request. Raises Unavailable."""

@@ -23,3 +23,6 @@ UNCONFIRMED: Final = Gauge(
 REDIS_MEMORY: Final = Gauge(
     "minuet_redis_memory_ratio", "Memory of Redis in use, as a part of maxmemory"
 )
+RESTORES: Final = Counter(
+    "minuet_reconciler_restores_total", "Restores sent, and those that could not be made", ["kind"]
+)

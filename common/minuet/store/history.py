@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from .runs import START_COLUMNS, StartRow
+
 if TYPE_CHECKING:
     from .database import Connection
 
@@ -45,8 +47,7 @@ class Ending(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """The row of a run after a batch. `restore` asks the reconciler to bring Redis back to the
-    stored history; `advanced` tells whether any transition of the batch was stored."""
+    """The row of a run after a batch. `first_time` is that of its first transition in the batch."""
 
     run_id: str
     seq: int
@@ -172,3 +173,94 @@ def without_nul(value: Any) -> Any:
     if isinstance(value, list):
         return [without_nul(each) for each in value]
     return value
+
+
+class LiveRun(NamedTuple):
+    """What the reconciler compares with Redis. `suspect` asks for a restore, live or not."""
+
+    id: str
+    partition: int
+    seq: int
+    last_commit: str
+    suspect: bool
+
+
+class StoredRun(NamedTuple):
+    """A run with its whole history, in order: what a restore is made of."""
+
+    start: StartRow
+    seq: int
+    cmd: int
+    last_commit: str
+    status: int
+    fork: bool
+    events: list[bytes]
+
+
+async def live_runs(c: Connection, *, after: str, limit: int) -> list[LiveRun]:
+    """Runs that began and did not end, by id."""
+    rows = await c.fetch(
+        "select id, partition, seq, last_commit, fork from runs "
+        "where status < 6 and cmd >= 0 and id > $1 order by id limit $2",
+        after,
+        limit,
+    )
+    return [LiveRun(*row) for row in rows]
+
+
+async def suspect_runs(c: Connection, *, limit: int) -> list[LiveRun]:
+    """Runs for which the recorder asked for a restore."""
+    rows = await c.fetch(
+        "select id, partition, seq, last_commit, true from runs "
+        "where restore_requested order by id limit $1",
+        limit,
+    )
+    return [LiveRun(*row) for row in rows]
+
+
+async def clear_restore_request(c: Connection, run: LiveRun) -> None:
+    """Redis stands where the history ends: nothing is left to restore."""
+    await c.execute(
+        "update runs set restore_requested = false, fork = false "
+        "where id = $1 and last_commit = $2 and restore_requested",
+        run.id,
+        run.last_commit,
+    )
+
+
+_STORED = f"""
+select {START_COLUMNS}, r.seq, r.cmd, r.last_commit, r.status, r.fork from runs as r
+where r.id = $1 and r.cmd >= 0
+"""  # noqa: S608 - constant columns
+
+
+async def stored_run(c: Connection, id: str) -> StoredRun | None:
+    """The run as it is recorded now; None if it has no history yet.
+
+    Only transitions up to the row's seq count: the recorder may store more between the two reads.
+    Raises ValueError if the history has a gap.
+    """
+    row = await c.fetchrow(_STORED, id)
+    if row is None:
+        return None
+    *start, seq, cmd, last_commit, status, fork = row
+    rows = await c.fetch(
+        "select first_seq, last_seq, events from transitions "
+        "where run_id = $1 and last_seq <= $2 order by first_seq",
+        id,
+        seq,
+    )
+    _check_whole(id, seq, [(first, last) for first, last, _ in rows])
+    return StoredRun(
+        StartRow(*start), seq, cmd, last_commit, status, fork, [events for *_, events in rows]
+    )
+
+
+def _check_whole(id: str, seq: int, spans: Sequence[tuple[int, int]]) -> None:
+    end = 0
+    for first, last in spans:
+        if first != end + 1:
+            raise ValueError(f"the history of {id} has a gap before event {first}")
+        end = last
+    if end != seq:
+        raise ValueError(f"the history of {id} ends at event {end}, its row says {seq}")

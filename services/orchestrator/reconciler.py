@@ -1,0 +1,147 @@
+"""Brings Redis back to what Postgres holds, wherever Redis lost it. Postgres wins."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import asyncpg
+import msgspec
+import structlog
+
+from minuet.bus.api import Fields, SignalBus
+from minuet.model.errors import NotFound, Unavailable
+from minuet.model.state import Head
+from minuet.service import stopped_within
+from minuet.store import history
+from minuet.store.database import Database
+from minuet.store.history import LiveRun
+
+from .metrics import RESTORES
+from .restore import Cas, RestoreMaker
+
+log = structlog.get_logger(__name__)
+
+TICK_S: Final = 1.0
+NOT_AFTER_MS: Final = 30_000
+PAGE: Final = 500
+FORK_PATIENCE_S: Final = 10.0
+"""A restore after a fork is installed whatever the owner has. Sent again before the transition of
+the first is recorded, it would undo what came after: that one gets this long."""
+LOCK_KEY: Final = 0x7265636F6E63
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Reconciler:
+    """Looks each second whether the server was restarted and whether the recorder asks, and every
+    `interval_s` at all live runs. Of several orchestrators one at a time does it."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: SignalBus,
+        cas: Cas,
+        *,
+        interval_s: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._maker = RestoreMaker(cas)
+        self._interval_s = interval_s
+        self._clock = clock
+        self._server_id: str | None = None
+        self._swept_at = float("-inf")
+        self._forks_sent: dict[str, float] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Duty. What is away is waited for; an unfinished sweep is begun again."""
+        while not stop.is_set():
+            try:
+                await self.tick()
+            except (Unavailable, asyncpg.PostgresError) as error:
+                log.warning("reconciling_failed", reason=str(error))
+            await stopped_within(stop, TICK_S)
+
+    async def tick(self) -> None:
+        """One look; sweeps if it is time or the server is another one than before."""
+        async with self._database.transaction() as c:
+            if not await c.fetchval("select pg_try_advisory_xact_lock($1)", LOCK_KEY):
+                return
+            server_id = await self._bus.server_id()
+            now = self._clock()
+            if server_id != self._server_id or now - self._swept_at >= self._interval_s:
+                await self.sweep()
+                self._server_id, self._swept_at = server_id, now
+            else:
+                await self._heal(await self._suspects())
+
+    async def sweep(self) -> int:
+        """Compare every live run with Redis; how many restores were sent."""
+        await self._bus.publish_partitions(await self._database.partitions())
+        sent = await self._heal(await self._suspects())
+        after = ""
+        while True:
+            async with self._database.connection() as c:
+                runs = await history.live_runs(c, after=after, limit=PAGE)
+            sent += await self._heal([run for run in runs if not run.suspect])
+            if len(runs) < PAGE:
+                return sent
+            after = runs[-1].id
+
+    async def _suspects(self) -> list[LiveRun]:
+        async with self._database.connection() as c:
+            suspects = await history.suspect_runs(c, limit=PAGE)
+        asked = {run.id for run in suspects}
+        self._forks_sent = {id: at for id, at in self._forks_sent.items() if id in asked}
+        return suspects
+
+    async def _heal(self, runs: Iterable[LiveRun]) -> int:
+        by_partition: defaultdict[int, list[LiveRun]] = defaultdict(list)
+        for run in runs:
+            by_partition[run.partition].append(run)
+        sent = 0
+        for p, of_p in by_partition.items():
+            heads = await self._bus.heads(p, [run.id for run in of_p])
+            for run, head in zip(of_p, heads, strict=True):
+                if await self._wants_restore(run, head):
+                    sent += await self._restore(p, run)
+        return sent
+
+    async def _wants_restore(self, run: LiveRun, head: bytes | None) -> bool:
+        """Redis may be ahead (not yet recorded), never behind."""
+        held = Head.decode(head.decode()) if head else None
+        if not run.suspect:
+            return held is None or held.seq < run.seq
+        if held and (held.seq, held.last) == (run.seq, run.last_commit):
+            async with self._database.connection() as c:
+                await history.clear_restore_request(c, run)
+            return False
+        sent_at = self._forks_sent.get(run.id, float("-inf"))
+        return self._clock() - sent_at >= FORK_PATIENCE_S
+
+    async def _restore(self, p: int, run: LiveRun) -> int:
+        """Redis time is read before the row: a run that ended and was forgotten since then can
+        refuse the restore by its `not_after`."""
+        not_after = await self._bus.now() + NOT_AFTER_MS
+        try:
+            async with self._database.connection() as c:
+                stored = await history.stored_run(c, run.id)
+            if stored is None:
+                return 0
+            restore = await self._maker.make(stored, not_after=not_after)
+        except (ValueError, KeyError, NotFound, msgspec.MsgspecError) as error:
+            log.exception("restore_impossible", run_id=run.id, reason=str(error))
+            RESTORES.labels("impossible").inc()
+            return 0
+        fields: Fields = [("k", b"restore"), ("s", _encode(restore))]
+        sent = await self._bus.send(p, [fields], not_after=not_after)
+        if run.suspect and sent:
+            self._forks_sent[run.id] = self._clock()
+        RESTORES.labels("fork" if restore.fork else "behind").inc(sent)
+        log.warning("restore_sent", run_id=run.id, seq=stored.seq, fork=restore.fork)
+        return sent
