@@ -72,11 +72,11 @@ class Reader:
             for p, entries in by_partition.items()
             if (partition := self._ownership.owned.get(p)) is not None
         ]
-        metrics.CACHED_RUNS.set(sum(len(each.states) for each in self._ownership.owned.values()))
         if len(work) == 1:
             await work[0]
         else:
             await asyncio.gather(*work)
+        metrics.CACHED_RUNS.set(sum(len(each.states) for each in self._ownership.owned.values()))
 
     async def _route(self, partition: OwnedPartition, entries: list[Entry]) -> None:
         if partition.lost:
