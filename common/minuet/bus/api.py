@@ -64,7 +64,7 @@ class RunWrite:
 @dataclass(slots=True)
 class Page:
     """One stream entry of `{p}:tasks:<type>`: token id -> JSON of TaskToken, at least one and at
-    most MAX_PAIRS of them (so for every entry that is appended)."""
+    most MAX_PAIRS of them (so for every entry that is appended: BusFault otherwise)."""
 
     type: str
     tokens: list[tuple[str, bytes]]
@@ -217,7 +217,8 @@ class WorkerBus(Protocol):
         count: int,
         block_ms: int,
     ) -> list[Delivery]:
-        """New pages for this consumer, at most `count` *a stream*; creates missing groups."""
+        """New pages for this consumer, at most `count` *a stream*; creates missing groups. A
+        cancelled call gives back what it had taken."""
 
     async def complete(self, done: Sequence[Done]) -> list[bool]:
         """XACK each entry; where that took it, XDEL and append its results as one `done` signal

@@ -14,7 +14,7 @@ from minuet.model.errors import Overloaded
 from .api import Entry, Fields
 from .memory_coordinator import MemoryCoordinator
 from .memory_core import MemoryCore, read_streams, remote
-from .memory_stream import parse_id
+from .memory_stream import check_entries, parse_id
 from .memory_worker import MemoryWorker
 
 
@@ -25,6 +25,7 @@ class MemorySignals(MemoryCore):
 
     @remote
     def send(self, p: int, signals: Sequence[Fields], *, not_after: int | None = None) -> int:
+        check_entries(signals)
         now = self._now()
         if not_after is not None and now > not_after:
             return 0

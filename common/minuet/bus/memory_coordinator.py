@@ -9,7 +9,7 @@ from minuet.model.errors import Fenced
 from .api import Commit, Entry, Lease, Loaded, RunWrite
 from .memory_core import MemoryCore, read_streams, remote
 from .memory_state import CANCELLED_MS, LeaseState, Partition
-from .memory_stream import format_id, parse_id
+from .memory_stream import check_entries, format_id, parse_id
 
 
 class MemoryCoordinator(MemoryCore):
@@ -72,6 +72,8 @@ class MemoryCoordinator(MemoryCore):
 
     @remote
     def commit(self, commit: Commit) -> int:
+        pages = [page.tokens for page in commit.pages]
+        check_entries([*pages, *commit.signals, *commit.dead_letters])
         now = self._now()
         part = self._partition(commit.p)
         lease = part.lease

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from .api import Fields
+from .api import MAX_PAIRS, Fields
+from .codes import BusFault
 
 StreamId = tuple[int, int]
 
@@ -19,6 +20,13 @@ def parse_id(text: str) -> StreamId:
 
 def format_id(id: StreamId) -> str:
     return f"{id[0]}-{id[1]}"
+
+
+def check_entries(entries: Iterable[Fields]) -> None:
+    """Raises BusFault if one is empty or too long, before anything is written."""
+    for fields in entries:
+        if not 1 <= len(fields) <= MAX_PAIRS:
+            raise BusFault(f"an entry of {len(fields)} pairs: from 1 to {MAX_PAIRS} are allowed")
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -27,15 +28,21 @@ class MemoryWorker(MemoryCore):
         count: int,
         block_ms: int,
     ) -> list[Delivery]:
-        def read() -> list[Delivery]:
-            return [
-                delivery
-                for type, partitions in type_partitions.items()
-                for p in partitions
-                for delivery in self._take(p, type, consumer, count)
-            ]
+        taken: list[Delivery] = []
 
-        return await self._blocking("take", read, block_ms)
+        def read() -> list[Delivery]:
+            for type, partitions in type_partitions.items():
+                for p in partitions:
+                    taken.extend(self._take(p, type, consumer, count))
+            return list(taken)
+
+        try:
+            return await self._blocking("take", read, block_ms)
+        except asyncio.CancelledError:
+            with self._lock:
+                for delivery in taken:
+                    self._give_back(delivery, consumer)
+            raise
 
     def _take(self, p: int, type: str, consumer: str, count: int) -> list[Delivery]:
         part = self._partition(p)
@@ -80,6 +87,9 @@ class MemoryWorker(MemoryCore):
 
     @remote
     def surrender(self, delivery: Delivery, consumer: str) -> bool:
+        return self._give_back(delivery, consumer)
+
+    def _give_back(self, delivery: Delivery, consumer: str) -> bool:
         part, id, held = self._held(delivery, consumer)
         if held is None:
             return False

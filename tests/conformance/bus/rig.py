@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from redis.asyncio import Redis
 
@@ -22,7 +22,6 @@ from minuet.bus.api import (
     SignalBus,
     WorkerBus,
 )
-from minuet.bus.keys import Keys
 from minuet.bus.memory import MemoryBus
 
 T = TypeVar("T")
@@ -36,28 +35,25 @@ SOON_MS = 30
 class Bus(CoordinatorBus, SignalBus, WorkerBus, RecorderBus, CacheBus, Protocol):
     """Everything at once, as the adapters offer it."""
 
+    def announcements(self) -> AsyncGenerator[bytes, None]: ...
+
     async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """`lose` drops every key, as FLUSHALL would; `dead` reads the dead letters of a partition."""
+    """`lose` drops every key, as FLUSHALL would."""
 
     name: str
     bus: Bus
     lose: Callable[[], Awaitable[None]]
-    dead: Callable[[int], Coroutine[Any, Any, list[Fields]]]
 
 
 def memory_rig(bus: MemoryBus) -> Rig:
     async def lose() -> None:
         bus.flush()
 
-    async def dead(p: int) -> list[Fields]:
-        stream = bus.snapshot().partitions[p].dead
-        return [fields for _, fields in stream.after((0, 0), len(stream))]
-
-    return Rig("memory", bus, lose, dead)
+    return Rig("memory", bus, lose)
 
 
 def server_rig(name: str, bus: Bus, client: Redis, prefix: str) -> Rig:
@@ -65,11 +61,7 @@ def server_rig(name: str, bus: Bus, client: Redis, prefix: str) -> Rig:
         async for key in client.scan_iter(match=f"{prefix}*", count=1000):
             await client.unlink(key)
 
-    async def dead(p: int) -> list[Fields]:
-        raw: Any = await client.xrange(Keys(prefix).dead(p))
-        return [[(k.decode(), v) for k, v in fields.items()] for _, fields in raw]
-
-    return Rig(name, bus, lose, dead)
+    return Rig(name, bus, lose)
 
 
 async def eventually(look: Callable[[], Awaitable[T | None]], *, within_s: float = 5.0) -> T:
@@ -155,3 +147,7 @@ async def take(bus: Bus, consumer: str = "w1", *, p: int = 0, count: int = 100) 
 async def take_one(bus: Bus, consumer: str = "w1", *, p: int = 0) -> Delivery:
     (delivery,) = await take(bus, consumer, p=p, count=1)
     return delivery
+
+
+async def dead_letters(bus: Bus, p: int = 0) -> list[Fields]:
+    return [e.fields for e in await bus.read_dead({p: "0-0"}, count=1_000, block_ms=0)]

@@ -6,10 +6,24 @@ import asyncio
 
 import pytest
 
-from minuet.bus.api import Commit, Page, RunWrite
+from minuet.bus.api import MAX_PAIRS, Commit, Page, RunWrite
+from minuet.bus.codes import BusFault
 from minuet.model.errors import Fenced
 
-from .rig import LONG_MS, SOON_MS, TYPE, Bus, Rig, Writer, eventually, own, signals, take, token
+from .rig import (
+    LONG_MS,
+    SOON_MS,
+    TYPE,
+    Bus,
+    Rig,
+    Writer,
+    dead_letters,
+    eventually,
+    own,
+    signals,
+    take,
+    token,
+)
 
 RUN = "0-run"
 BINARY = bytes(range(256))
@@ -38,7 +52,7 @@ async def assert_untouched(rig: Rig) -> None:
     assert await bus.fire_timers(0) is None
     assert await bus.cancelled(["0-run/b/1/1"]) == [False]
     assert await bus.read_events({0: "0-0"}, count=10, block_ms=0) == []
-    assert await rig.dead(0) == []
+    assert await dead_letters(bus) == []
 
 
 @pytest.mark.parametrize(
@@ -121,7 +135,7 @@ async def test_every_section_arrives(rig: Rig) -> None:
     assert await bus.cancelled(["0-run/b/1/1"]) == [True]
     (event,) = await bus.read_events({0: "0-0"}, count=10, block_ms=0)
     assert (event.p, event.fields) == (0, [("e", b"{}")])
-    assert await rig.dead(0) == [[("kind", b"x")]]
+    assert await dead_letters(bus) == [[("kind", b"x")]]
     assert await bus.fire_timers(0) is None
     assert (await signals(bus))[1].fields == [("k", b"timer"), ("wait x", b"1")]
 
@@ -245,7 +259,7 @@ async def test_values_are_binary_safe(rig: Rig) -> None:
     assert [e.fields for e in await signals(bus)] == [[("k", BINARY), ("ü", b"")]]
     (event,) = await bus.read_events({0: "0-0"}, count=1, block_ms=0)
     assert event.fields == [("e", BINARY)]
-    assert await rig.dead(0) == [[("x", BINARY)]]
+    assert await dead_letters(bus) == [[("x", BINARY)]]
 
 
 async def test_commit_of_ten_thousand_values(bus: Bus) -> None:
@@ -287,3 +301,25 @@ async def test_partitions_do_not_mix(bus: Bus) -> None:
     assert await take(bus, p=1) == []
     events = await bus.read_events({0: "0-0", 1: "0-0"}, count=10, block_ms=0)
     assert {(e.p, e.fields[0][1]) for e in events} == {(0, b"0"), (1, b"1")}
+
+
+@pytest.mark.parametrize("size", [0, MAX_PAIRS + 1])
+@pytest.mark.parametrize("section", ["pages", "signals", "dead_letters"])
+async def test_an_entry_of_a_wrong_size_refuses_the_whole_commit(
+    rig: Rig, section: str, size: int
+) -> None:
+    await own(rig.bus, owner="a")
+    entry = [("0-run/a/1/1", b"x")] * size
+    commit = full("a", 0)
+    getattr(commit, section).append(Page(TYPE, entry) if section == "pages" else entry)
+    with pytest.raises(BusFault):
+        await rig.bus.commit(commit)
+    await assert_untouched(rig)
+    assert await rig.bus.renew(0, "a", LONG_MS) == 0
+
+
+async def test_an_entry_of_the_largest_size_is_taken(bus: Bus) -> None:
+    writer = await own(bus)
+    page = [token(f"n{i}") for i in range(MAX_PAIRS)]
+    await writer.commit(pages=[page])
+    assert [d.tokens for d in await take(bus)] == [page]

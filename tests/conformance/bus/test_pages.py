@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 
 import pytest
 
 from minuet.bus.api import Delivery, Done
 
-from .rig import TYPE, Bus, Rig, Writer, done_tokens, own, signals, take, take_one, token, tokens
+from .rig import (
+    TYPE,
+    Bus,
+    Rig,
+    Writer,
+    done_tokens,
+    eventually,
+    own,
+    signals,
+    take,
+    take_one,
+    token,
+    tokens,
+)
 
 OUT = b'{"v":1}'
 
@@ -79,6 +93,26 @@ async def test_a_blocking_take_wakes_for_a_page(bus: Bus, writer: Writer) -> Non
     await writer.commit(pages=[[token()]])
     (delivery,) = await asyncio.wait_for(taking, 5)
     assert delivery.tokens == [token()]
+
+
+async def test_a_cancelled_take_keeps_nothing(bus: Bus, writer: Writer) -> None:
+    """Wherever the cancellation hits: pages are delivered, or still there for another."""
+    await writer.commit(pages=[[t] for t in tokens(8)])
+    got: list[str] = []
+    for turns in range(8):
+        taking = asyncio.create_task(bus.take({TYPE: [0]}, "w1", count=1, block_ms=10_000))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        taking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            got += [d.tokens[0][0] for d in await taking]
+
+    async def all_there() -> bool:
+        got.extend(d.tokens[0][0] for d in await take(bus, "w2"))
+        return len(got) == 8
+
+    assert await eventually(all_there)
+    assert sorted(got) == sorted(name for name, _ in tokens(8))
 
 
 # ── complete ───────────────────────────────────────────────────────────────────────────────────

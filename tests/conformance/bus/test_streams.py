@@ -9,7 +9,7 @@ import pytest
 
 from minuet.model.event import LiveEvent
 
-from .rig import Bus, Writer, own
+from .rig import Bus, Rig, Writer, dead_letters, eventually, own
 
 
 def live(i: int) -> LiveEvent:
@@ -99,3 +99,32 @@ async def test_live_is_trimmed_to_its_newest(bus: Bus) -> None:
 
 async def test_an_announcement_without_listeners_is_lost_quietly(bus: Bus) -> None:
     await bus.announce(b"nobody hears this")
+
+
+async def test_announcements_reach_every_listener(bus: Bus) -> None:
+    listeners = [bus.announcements() for _ in range(2)]
+    hearing = [asyncio.create_task(anext(listener)) for listener in listeners]
+
+    async def all_heard() -> bool:
+        await bus.announce(b"recorded")
+        return all(task.done() for task in hearing)
+
+    await eventually(all_heard)
+    assert [task.result() for task in hearing] == [b"recorded", b"recorded"]
+    for listener in listeners:
+        await listener.aclose()
+
+
+async def test_exactly_the_named_dead_letters_are_deleted(bus: Bus, writer: Writer) -> None:
+    await writer.commit(dead_letters=[[("k", str(i).encode())] for i in range(3)])
+    entries = await bus.read_dead({0: "0-0"}, count=9, block_ms=0)
+    assert await bus.read_dead({0: entries[0].id}, count=1, block_ms=0) == [entries[1]]
+    await bus.delete_dead({0: [entries[1].id, "1-1"], 1: []})
+    assert await dead_letters(bus) == [[("k", b"0")], [("k", b"2")]]
+
+
+async def test_the_server_keeps_its_id_while_it_runs(rig: Rig) -> None:
+    first = await rig.bus.server_id()
+    assert first
+    await rig.bus.send(0, [[("k", b"x")]])
+    assert await rig.bus.server_id() == first

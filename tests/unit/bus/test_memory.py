@@ -179,9 +179,10 @@ async def test_blocking_reads_fail_too(bus: MemoryBus) -> None:
 async def test_a_rewound_server_holds_an_older_commit(bus: MemoryBus) -> None:
     await own(bus)
     await bus.commit(Commit(0, "a", 0, "0-0", event=b"1"))
-    old = bus.snapshot()
+    old, server = bus.snapshot(), await bus.server_id()
     await bus.commit(Commit(0, "a", 1, "0-0", event=b"2", signals=[SIGNAL]))
     bus.rewind(old)
+    assert await bus.server_id() != server
     assert await bus.renew(0, "a", 1_000) == 1
     assert await bus.read_signals({0: "0-0"}, count=9, block_ms=0) == []
     with pytest.raises(Fenced):
