@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -41,10 +40,12 @@ def serve(
         serve_reloading(modules, slots, data_dir, settings)
         return
     # Imported late, because `--help` and a wrong module name should not wait for it.
+    import uvloop
+
     from .process import leave, run_worker
 
     nodes = load(modules)
-    leave(asyncio.run(run_worker(nodes, settings, kind="python", env=env)))
+    leave(uvloop.run(run_worker(nodes, settings, kind="python", env=env)))
 
 
 def with_suite(env: Mapping[str, str], data_dir: Path | None) -> dict[str, str]:
@@ -79,7 +80,7 @@ def serve_reloading(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The command line of `python -m minuet.worker`."""
+    """The command line of `python -m minuet.worker`. 1: cannot serve; 2: bad settings."""
     import argparse
 
     parser = argparse.ArgumentParser(prog="python -m minuet.worker", description=__doc__)
@@ -92,5 +93,5 @@ def run(arguments: Sequence[str]) -> int:
         serve(given.modules, slots=given.slots, reload=given.reload, data_dir=given.data_dir)
     except MinuetError as exc:
         sys.stderr.write(f"{exc}\n")
-        return 1
+        return 2 if isinstance(exc, SettingsError) else 1
     return 0

@@ -38,3 +38,8 @@ def tokens(type: str, port: str) -> Counter:
 @cache
 def execution_seconds(type: str) -> Histogram:
     return EXECUTION_SECONDS.labels(type)
+
+
+@cache
+def page_tokens(type: str) -> Histogram:
+    return PAGE_TOKENS.labels(type)

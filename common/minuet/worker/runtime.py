@@ -22,11 +22,12 @@ from .execution import Execution, StopReason
 from .executor import Executor, is_cancelling
 from .heartbeat import Heartbeat
 from .live import LiveBuffer
-from .metrics import LOST_ENTRIES, PAGE_TOKENS, SLOTS, SLOTS_BUSY, SPLITS
+from .metrics import LOST_ENTRIES, SLOTS, SLOTS_BUSY, SPLITS, page_tokens
 from .options import WorkerOptions
 from .outcome import cancelled, failed
 from .page import Page
 from .ports import Blobs, RuntimeBus, ThreadBus
+from .presence import Presence
 from .reclaimer import Reclaimer
 from .registry import NodeSpec
 from .render import Renderer
@@ -68,6 +69,7 @@ class Worker:
             options=self.options, worker_id=self.id,
         )  # fmt: skip
         self._taker = Taker(bus, self.id, list(self._nodes), self.options.block_ms)
+        self._presence = Presence(bus, self.info, self._taker.serve_partitions, self.options)
         self._reclaimer = Reclaimer(
             bus=bus, consumer=self.id, streams=lambda: self._taker.streams, options=self.options
         )
@@ -98,15 +100,16 @@ class Worker:
         finished within `drain_s` and then cancelled and given back."""
         self._loop = asyncio.get_running_loop()
         SLOTS.set(self.options.slots)
-        await self._learn_partitions()
+        if not await self._presence.learn_partitions(self._stopping):
+            return
         self._heartbeat.start()
         duties = [
             self._loop.create_task(duty, name=name)
             for name, duty in (
                 ("reclaim", self._reclaimer.run()),
                 ("live", self._live.run()),
-                ("register", self._keep_registered()),
-                ("partitions", self._follow_partitions()),
+                ("register", self._presence.keep_registered()),
+                ("partitions", self._presence.follow_partitions()),
             )
         ]
         try:
@@ -135,10 +138,7 @@ class Worker:
         await self._live.flush()
         self._heartbeat.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        try:
-            await self._bus.unregister(self.id)
-        except Unavailable as exc:
-            log.info("unregister_failed", error=str(exc))
+        await self._presence.leave()
 
     def stop(self) -> None:
         """Begin to drain. Stopping twice is harmless."""
@@ -201,7 +201,7 @@ class Worker:
     def _start(self, delivery: Delivery) -> None:
         spec = self._nodes[delivery.type]
         page = Page(delivery, spec, self._clock.monotonic(), self._loop)
-        PAGE_TOKENS.labels(spec.name).observe(len(delivery.tokens))
+        page_tokens(spec.name).observe(len(delivery.tokens))
         self._free -= 1
         SLOTS_BUSY.set(self.busy)
         self._held[page.key] = page
@@ -371,14 +371,6 @@ class Worker:
 
     # ── telling others ──────────────────────────────────────────────────────────────────────
 
-    async def _keep_registered(self) -> None:
-        while True:
-            try:
-                await self._bus.register(self.info())
-            except Unavailable as exc:
-                log.debug("register_failed", error=str(exc))
-            await asyncio.sleep(self.options.register_s)
-
     def info(self) -> WorkerInfo:
         return WorkerInfo(
             id=self.id,
@@ -390,28 +382,3 @@ class Worker:
             started_at=self._started_at,
             busy=self.busy,
         )
-
-    async def _learn_partitions(self) -> None:
-        """Wait until Redis is there and somebody has published how many partitions there are."""
-        backoff = Backoff()
-        while not self._stopping.is_set():
-            try:
-                count = await self._bus.partitions()
-            except Unavailable as exc:
-                self._log_away(backoff, exc)
-                count = None
-            if count is not None:
-                return self._taker.serve_partitions(count)
-            await backoff.wait()
-        return None
-
-    async def _follow_partitions(self) -> None:
-        while True:
-            await asyncio.sleep(self.options.partitions_s)
-            try:
-                count = await self._bus.partitions()
-            except Unavailable as exc:
-                log.debug("partitions_unknown", error=str(exc))
-                continue
-            if count is not None:
-                self._taker.serve_partitions(count)

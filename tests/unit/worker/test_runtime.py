@@ -472,3 +472,13 @@ async def test_new_partitions_are_followed() -> None:
         async with asyncio.timeout(2):
             while not await b.bus.read_signals({2: "0-0"}, count=1, block_ms=20):
                 pass
+
+
+async def test_a_worker_without_partitions_waits_and_can_be_stopped() -> None:
+    worker = bench(double).worker()
+    task = asyncio.create_task(worker.run())
+    await asyncio.sleep(0)
+    assert not worker.ready.is_set()
+    worker.stop()
+    async with asyncio.timeout(2):
+        await task
