@@ -10,7 +10,6 @@ is CPU of this process.
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import sys
 import tempfile

@@ -10,6 +10,7 @@ from minuet.model.errors import MinuetError
 FunctionName = Literal[
     "acquire", "renew", "release", "commit", "fire_timers", "join", "send", "send_anyway",
     "publish_partitions", "complete", "split", "surrender", "heartbeat", "claim", "register",
+    "make_groups",
 ]  # fmt: skip
 
 

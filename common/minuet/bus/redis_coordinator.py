@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from minuet.model.errors import Fenced
+from minuet.model.errors import Fenced, Overloaded
 
 from .api import Commit, Entry, Lease, Loaded
 from .codes import FENCED, NO_TIMER, NOT_HELD, Acquired
@@ -79,9 +79,14 @@ class RedisCoordinator(RedisCore):
         """Note types whose streams `backlog` cannot know yet: once a type and process."""
         known = self._known_types.setdefault(commit.p, set())
         new = {page.type for page in commit.pages} - known
-        if new:
+        if not new:
+            return
+        try:
             await self._redis.call(b"SADD", self._keys.types(commit.p), *new)
             known |= new
+        except Overloaded:
+            # A full server refuses this, and must not refuse the commit: named the next time.
+            return
 
 
 def _loaded(flat: list[bytes]) -> Loaded:

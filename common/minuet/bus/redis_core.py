@@ -16,7 +16,6 @@ class RedisCore:
         self._redis = redis
         self._keys = redis.keys
         self._known_types: dict[int, set[str]] = {}
-        self._known_groups: set[str] = set()
 
     @classmethod
     async def connect(cls, url: str, prefix: str = "") -> Self:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from .api import Delivery, Done
 from .codes import BusFault
@@ -46,14 +45,13 @@ class RedisWorker(RedisCore):
             for delivery in _deliveries(reply, by_key):
                 await self.surrender(delivery, consumer)
 
-        await self._make_groups(streams.keys() - self._known_groups)
         try:
             reply = await self._redis.call_blocking(block_ms, *args, rescue=give_back)
         except BusFault as exc:
             if not str(exc).startswith("NOGROUP"):
                 raise
-            # The streams are gone, as after FLUSHALL: make them anew.
-            await self._make_groups(streams)
+            # Nobody took from these streams yet, or they are gone, as after FLUSHALL.
+            await self._make_groups(type_partitions)
             reply = await self._redis.call_blocking(block_ms, *args, rescue=give_back)
         return _deliveries(reply, by_key)
 
@@ -99,16 +97,13 @@ class RedisWorker(RedisCore):
         args = (type, min_idle_ms, limit, max_deliveries, lost)
         return int(await self._redis.fcall("claim", keys, args))
 
-    async def _make_groups(self, streams: Iterable[str]) -> None:
-        async def make(stream: str) -> None:
-            try:
-                await self._redis.call(b"XGROUP", b"CREATE", stream, GROUP, b"0", b"MKSTREAM")
-            except BusFault as exc:
-                if not str(exc).startswith("BUSYGROUP"):
-                    raise
-            self._known_groups.add(stream)
-
-        await asyncio.gather(*map(make, streams))
+    async def _make_groups(self, type_partitions: Mapping[str, Sequence[int]]) -> None:
+        by_partition: dict[int, list[str]] = {}
+        for type, partitions in type_partitions.items():
+            for p in partitions:
+                by_partition.setdefault(p, []).append(self._keys.tasks(p, type))
+        calls = [Call.of("make_groups", keys) for keys in by_partition.values()]
+        await self._redis.call_many([call.command() for call in calls])
 
     async def _scattered(self, calls: Sequence[Call], count: int) -> list[bool]:
         """One call a partition; answers in the order of the caller's items."""

@@ -82,6 +82,21 @@ async def test_full_server_refuses_starts_and_drains(bus: RedisBus, client: Redi
     assert kinds == [("k", b"command"), ("k", b"done")]
 
 
+async def test_full_server_lets_new_processes_commit_and_take(bus: RedisBus, client: Redis) -> None:
+    before = client.config_get("maxmemory")["maxmemory"] or 0
+    client.config_set("maxmemory", 1)
+    try:
+        await bus.acquire(0, "o", LONG_MS)
+        await page(bus)
+        (delivery,) = await take(bus)
+    finally:
+        client.config_set("maxmemory", before)
+    assert delivery.tokens == [TOKEN]
+    assert await bus.backlog(0) == {}
+    await page(bus, 1)
+    assert await bus.backlog(0) == {TYPE: 2}
+
+
 async def test_cancelled_take_gives_back_what_it_was_handed(
     bus: RedisBus, client: Redis, keys: Keys
 ) -> None:
