@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 TICK_S: Final = 1.0
 NOT_AFTER_MS: Final = 30_000
 PAGE: Final = 500
+FIRST_AGAIN_S: Final = 1.0
 FORK_PATIENCE_S: Final = 10.0
 """A restore after a fork is installed whatever the owner has. Sent again before the transition of
 the first is recorded, it would undo what came after: that one gets this long."""
@@ -55,7 +56,8 @@ class Reconciler:
         self._interval_s = interval_s
         self._clock = clock
         self._server_id: str | None = None
-        self._swept_at = float("-inf")
+        self._sweep_at = float("-inf")
+        self._again_s = FIRST_AGAIN_S
         self._forks_sent: dict[str, float] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -73,12 +75,19 @@ class Reconciler:
             if not await c.fetchval("select pg_try_advisory_xact_lock($1)", LOCK_KEY):
                 return
             server_id = await self._bus.server_id()
-            now = self._clock()
-            if server_id != self._server_id or now - self._swept_at >= self._interval_s:
-                await self.sweep()
-                self._server_id, self._swept_at = server_id, now
+            if server_id != self._server_id or self._clock() >= self._sweep_at:
+                self._plan_next(await self.sweep(), server_id)
             else:
                 await self._heal(await self._suspects())
+
+    def _plan_next(self, sent: int, server_id: str) -> None:
+        """Look again soon after restores were sent: an owner that was just losing its partition
+        may have missed them, and a run that has them costs nothing but a look."""
+        if server_id != self._server_id or not sent:
+            self._again_s = FIRST_AGAIN_S
+        wait_s = min(self._again_s, self._interval_s) if sent else self._interval_s
+        self._again_s *= 2
+        self._server_id, self._sweep_at = server_id, self._clock() + wait_s
 
     async def sweep(self) -> int:
         """Compare every live run with Redis; how many restores were sent."""
