@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import structlog
 
@@ -52,7 +53,7 @@ class Reader:
             await partition.drained()
 
     async def _round(self) -> None:
-        owned = self._ownership.owned
+        owned = dict(self._ownership.owned)
         if not owned:
             await asyncio.sleep(BLOCK_MS / 1000)
             return
@@ -64,13 +65,17 @@ class Reader:
         for entry in entries:
             by_partition.setdefault(entry.p, []).append(entry)
         if by_partition:
-            await self._route_all(by_partition)
+            await self._route_all(owned, by_partition)
 
-    async def _route_all(self, by_partition: dict[int, list[Entry]]) -> None:
+    async def _route_all(
+        self, read_for: Mapping[int, OwnedPartition], by_partition: dict[int, list[Entry]]
+    ) -> None:
+        # A partition acquired anew while the read was under way starts at its own cursor, which
+        # may be further back: entries read after the old one would skip signals.
         work = [
             self._route(partition, entries)
             for p, entries in by_partition.items()
-            if (partition := self._ownership.owned.get(p)) is not None
+            if (partition := self._ownership.owned.get(p)) is not None and partition is read_for[p]
         ]
         if len(work) == 1:
             await work[0]
