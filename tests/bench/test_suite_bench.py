@@ -8,7 +8,6 @@ CPU is what the operating system charged each process between the same two momen
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import re
@@ -26,6 +25,7 @@ import redis
 
 from tests.crash.history import History
 from tests.suite import Suite
+from tests.support.starts import Starter
 from tests.support.waiting import until
 
 from .conftest import Figures
@@ -105,25 +105,10 @@ class Rig:
 
     def start_runs(self, workflow: str, count: int) -> float:
         """Start runs over 32 connections; seconds until the last was accepted."""
-
-        async def start_all() -> None:
-            limits = httpx.Limits(max_connections=32)
-            async with httpx.AsyncClient(
-                base_url=self.client.base_url, headers=self.headers, limits=limits, timeout=60
-            ) as client:
-                numbers = iter(range(count))
-                await asyncio.gather(*(self._starter(client, workflow, numbers) for _ in range(32)))
-
+        starter = Starter(self.suite.url, self.suite.api_key)
         started = time.perf_counter()
-        asyncio.run(start_all())
+        starter.start(workflow, count, key=f"{workflow}-{started}")
         return time.perf_counter() - started
-
-    async def _starter(
-        self, client: httpx.AsyncClient, workflow: str, numbers: Iterator[int]
-    ) -> None:
-        for _ in numbers:
-            answer = await client.post("/runs", json={"workflow": workflow, "inputs": {}})
-            assert answer.status_code == 202, answer.text
 
     def metric(self, name: str) -> float:
         """Sum of a coordinator's metric over its labels."""

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.suite import Suite
+from tests.support.starts import Starter
 from tests.support.waiting import until
 
 from .history import History
@@ -56,6 +57,7 @@ class Crew:
             headers={"Authorization": f"Bearer {suite.api_key}"},
             timeout=30,
         )
+        self.starter = Starter(suite.url, suite.api_key)
         self.worker = self.start_worker()
 
     def start_worker(self) -> subprocess.Popen[bytes]:
@@ -68,40 +70,15 @@ class Crew:
             "MINUET_WORKER_SLOTS": "8",
         }
         command = [sys.executable, "-m", "minuet.cli.main", "worker", "tests.crash.nodes"]
-        log = (self.ledger.parent / "worker.log").open("ab")
-        return subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+        with (self.ledger.parent / "worker.log").open("ab") as log:
+            return subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
 
     def has_type(self) -> bool:
         types = self.client.get("/node-types").json()
         return any(each["name"] == "crash.note" for each in types["items"])
 
     def start_runs(self, count: int) -> list[str]:
-        """Start runs as a careful client does: the same key until the answer is 2xx."""
-        return asyncio.run(self._start_runs(count))
-
-    async def _start_runs(self, count: int) -> list[str]:
-        limits = httpx.Limits(max_connections=20)
-        async with httpx.AsyncClient(
-            base_url=self.client.base_url, headers=self.client.headers, limits=limits, timeout=30
-        ) as client:
-            return await asyncio.gather(*(self._start(client, i) for i in range(count)))
-
-    async def _start(self, client: httpx.AsyncClient, i: int) -> str:
-        for _ in range(300):
-            try:
-                answer = await client.post(
-                    "/runs",
-                    json={"workflow": "crash", "inputs": {}},
-                    headers={"Idempotency-Key": f"run-{i}"},
-                )
-            except httpx.TransportError:
-                await asyncio.sleep(0.1)
-                continue
-            if answer.status_code in (200, 202):
-                return str(answer.json()["id"])
-            assert answer.status_code >= 500, answer.text
-            await asyncio.sleep(0.1)
-        raise AssertionError("a start was never accepted")
+        return self.starter.start("crash", count, key="run")
 
     def stop(self) -> None:
         self.client.close()
@@ -167,16 +144,14 @@ def test_killed_worker_loses_nothing(crew: Crew) -> None:
 def test_starts_accepted_while_services_die_all_end(crew: Crew) -> None:
     """The kill comes in the middle of accepting, too: what got 2xx must end."""
     history = History(crew.suite.database_url)
-    killer = asyncio.new_event_loop()
 
     async def accept_and_kill() -> list[str]:
-        starting = asyncio.create_task(crew._start_runs(RUNS))
+        starting = asyncio.create_task(crew.starter.start_async("crash", RUNS, key="run"))
         for victim in ("coordinator", "orchestrator"):
             await asyncio.sleep(0.3)
             crew.suite.kill(victim)
         return await starting
 
-    runs = killer.run_until_complete(accept_and_kill())
-    killer.close()
+    runs = asyncio.run(accept_and_kill())
     until(lambda: history.count_ended() >= RUNS, "all runs ended", 120)
     check(crew, runs, history)
