@@ -15,7 +15,7 @@ import uvloop
 from minuet.bus.redis import RedisBus
 from minuet.cas.cas import Cas
 from minuet.cas.durable import DurableCas
-from minuet.model.errors import MinuetError, Unavailable
+from minuet.model.errors import BusUnavailable, MinuetError, Unavailable
 from minuet.service import Duty, run_service, stopped_within
 from minuet.settings import Settings
 from minuet.store.blobs import Blobs
@@ -25,6 +25,7 @@ from minuet.telemetry.probes import ProbeServer
 
 from .app import create_app
 from .core import Core, assemble
+from .reconciler import Reconciler
 from .serving import check_port, serve
 
 log = structlog.get_logger(__name__)
@@ -40,20 +41,42 @@ def main() -> int:
         sys.stderr.write(f"minuet orchestrator: {error}\n")
         return 1
     configure_logging("orchestrator", settings.log.level)
-    uvloop.run(run(settings))
+    try:
+        uvloop.run(run(settings))
+    except UnfitServer as error:
+        sys.stderr.write(f"minuet orchestrator: {error}\n")
+        return 1
     return 0
+
+
+class UnfitServer(MinuetError):
+    """Redis may lose what it accepted, by its settings."""
+
+    code = "unfit_server"
 
 
 async def run(settings: Settings) -> None:
     async with Database(
         settings.database.url, max_size=settings.database.pool_size, name="orchestrator"
     ) as db:
-        bus = await RedisBus.connect(settings.redis.url, settings.redis.key_prefix)
+        bus = await _connect(settings)
         try:
+            if faults := (await bus.server_info()).faults():
+                raise UnfitServer("Redis cannot be used: " + "; ".join(faults))
             cas = DurableCas(Cas(bus, Blobs(db), ttl_s=settings.blob.cache_ttl_s))
             await _run(settings, assemble(settings.orchestrator, db, bus, cas))
         finally:
             await bus.close()
+
+
+async def _connect(settings: Settings) -> RedisBus:
+    """Wait for Redis: a process may start while it is away."""
+    while True:
+        try:
+            return await RedisBus.connect(settings.redis.url, settings.redis.key_prefix)
+        except BusUnavailable as error:
+            log.warning("redis_away", reason=str(error))
+            await asyncio.sleep(RETRY_S)
 
 
 async def _run(settings: Settings, core: Core) -> None:
@@ -62,6 +85,10 @@ async def _run(settings: Settings, core: Core) -> None:
     duties: dict[str, Duty] = {
         name: partial(_until_stopped, duty) for name, duty in core.duties().items()
     }
+    reconciler = Reconciler(
+        core.db, core.bus, core.cas, interval_s=settings.orchestrator.reconcile_interval_s
+    )
+    duties["reconciler"] = reconciler.run
     duties["api"] = partial(_serve, settings, core, ready)
     async with probes:
         await run_service("orchestrator", duties, drain_s=settings.drain.timeout_s)

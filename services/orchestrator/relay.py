@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Final
 
@@ -21,8 +20,7 @@ import structlog
 
 from minuet.bus.api import Fields
 from minuet.model.errors import Unavailable
-from minuet.model.signal import Command, Start
-from minuet.model.token import CasRef
+from minuet.model.signal import Command
 from minuet.store import commands
 from minuet.store.commands import CommandRow, PendingRun
 from minuet.store.database import Database
@@ -31,6 +29,7 @@ from minuet.store.runs import StartRow
 from .admission import Admission
 from .metrics import RELAY_FAILED, RELAYED
 from .ports import Bus, Cas
+from .start import start_of
 
 log = structlog.get_logger(__name__)
 
@@ -163,25 +162,12 @@ def _parcels(run: PendingRun) -> list[Parcel]:
 
 
 def start_parcel(row: StartRow) -> Parcel:
-    inputs_ref = msgspec.convert(row.inputs_ref, CasRef) if row.inputs_ref else None
-
     def fields(not_after: int) -> Fields:
-        start = Start(
-            run=row.id,
-            tenant=row.tenant,
-            ir=row.ir_digest,
-            workflow=row.workflow,
-            accepted_at=milliseconds(row.accepted_at),
-            workflow_version=row.version,
-            inputs=msgspec.Raw(row.inputs) if row.inputs is not None else msgspec.Raw(b"{}"),
-            inputs_ref=inputs_ref,
-            values=row.start_values or {},
-            traceparent=row.traceparent,
-            not_after=not_after,
-        )
+        start = start_of(row, not_after=not_after)
         return [("k", b"start"), ("s", msgspec.json.encode(start))]
 
-    blobs = (row.ir_digest, inputs_ref.digest) if inputs_ref else (row.ir_digest,)
+    inputs = (row.inputs_ref["$cas"],) if row.inputs_ref else ()
+    blobs = (row.ir_digest, *inputs)
     return Parcel(row.partition, row.tenant, True, blobs, fields)
 
 
@@ -198,7 +184,3 @@ def command_parcel(p: int, tenant: str, row: CommandRow) -> Parcel:
         return [("k", b"command"), ("s", msgspec.json.encode(command))]
 
     return Parcel(p, tenant, False, (), fields)
-
-
-def milliseconds(at: datetime) -> int:
-    return int(at.astimezone(UTC).timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""Serve the application inside this process's event loop (docs/adr/0005-granian-in-process.md)."""
+"""Serve the application inside this process's event loop (docs/adr/0007-granian-in-process.md)."""
 
 from __future__ import annotations
 
