@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Live news waits for the end of a poll, so this is how late they may come.
 POLL_S: Final = 0.5
 PATIENCE_S: Final = 60.0
+AWAY_PAUSE_S: Final = 1.0
 # Workers send what they have to tell every 100 ms, results at once: the last logs come late.
 LIVE_DELAY_S: Final = 0.3
 
@@ -92,6 +93,7 @@ class _Follower:
                 if self._clock() - heard_at > PATIENCE_S:
                     raise
                 self._sink.away(str(error))
+                self._pause(AWAY_PAUSE_S)
             if deadline is not None and self._clock() > deadline:
                 raise TimeoutError(f"run {self._run_id} has not ended yet")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import minuet
@@ -28,9 +27,6 @@ def main() -> None:
         report = report_of(error)
         print_report(report, as_json="--json" in sys.argv)
         sys.exit(report.exit_code)
-    except BrokenPipeError:
-        # the reader has seen enough (`| head`); the interpreter's last flush must not fail again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

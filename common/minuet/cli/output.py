@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
+from .exits import Exit
 from .failures import Report, to_json
 
 if TYPE_CHECKING:
@@ -41,7 +43,11 @@ def console() -> Console:
     """For stdout. Colour and shapes only where a terminal is; long lines are left whole."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True, emoji=False)
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            _leave()
+
+    return Output(highlight=False, soft_wrap=True, emoji=False)
 
 
 def error_console() -> Console:
@@ -51,5 +57,14 @@ def error_console() -> Console:
 
 
 def _write(data: bytes) -> None:
-    sys.stdout.write(data.decode() + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(data.decode() + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave()
+
+
+def _leave() -> NoReturn:
+    """The reader has seen enough (`| head`): no failure, and nothing more to write."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(Exit.DONE)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Start runs, look at them and cancel them.", no_args_is_help=True)
 
 DEFAULT_LIMIT = 20
+# A run outlives its suite's going away, so whoever waits for it does too.
+WAITING_PATIENCE_S = 60.0
 
 
 @app.command()
@@ -74,9 +76,10 @@ def start(
         accepted = _start(client, what, document, inputs, key)
         if follow:
             return _follow(client, accepted.id, timeout, as_json=as_json)
-        if wait:
+    if wait:
+        with connect(ctx, patience_s=WAITING_PATIENCE_S) as client:
             return _wait(client, accepted.id, timeout, as_json=as_json)
-        return _print_accepted(accepted, as_json=as_json)
+    return _print_accepted(accepted, as_json=as_json)
 
 
 def _start(

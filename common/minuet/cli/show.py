@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from rich.markup import escape
 from rich.table import Table
 
-from .output import console
+from .output import console, print_json
 from .palette import look
 from .times import between, between_ms, local
 
@@ -25,7 +23,7 @@ def print_ended(client: Client, run: Run) -> None:
     out = console()
     took = between(run.accepted_at, run.ended_at)
     out.print(f"{look(run.status).markup} {escape(_title(run))} {took}")
-    if run.error:
+    if run.error and run.status != "cancelled":
         _print_error(out, run)
     if run.status == "succeeded":
         _print_value(outputs_of(client, run))
@@ -62,8 +60,8 @@ def _title(run: Run) -> str:
 def _print_error(out: Console, run: Run) -> None:
     error = run.error or {}
     node = f" at [bold]{escape(str(error['node']))}[/]" if error.get("node") else ""
-    message = escape(str(error.get("message", "")))
-    out.print(f"  [red]{escape(str(error.get('code', 'error')))}[/]{node}: {message}")
+    message = f": {escape(str(error['message']))}" if error.get("message") else ""
+    out.print(f"  [red]{escape(str(error.get('code', 'error')))}[/]{node}{message}")
 
 
 def _nodes(nodes: list[Node]) -> Table:
@@ -88,5 +86,4 @@ def _nodes(nodes: list[Node]) -> Table:
 
 def _print_value(value: Any) -> None:
     if value is not None:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
-        sys.stdout.flush()
+        print_json(value)

@@ -72,23 +72,19 @@ class PlainLines:
         row = self._progress.rows.get(event.node or "")
         line = news_markup(event, row.started_at if row else None)
         if line is not None:
-            self._print(line)
+            self._out.print(line)
 
     def live(self, item: LiveItem) -> None:
         if item.type == "node.log":
-            self._print(log_markup(item))
+            self._out.print(log_markup(item))
 
     def away(self, reason: str) -> None:
         if not self._is_away:
-            self._print(f"[yellow]waiting for the suite:[/] {escape(reason)}")
+            self._out.print(f"[yellow]waiting for the suite:[/] {escape(reason)}")
         self._is_away = True
 
     def end(self, run: Run | None) -> None:
         pass
-
-    def _print(self, markup: str) -> None:
-        self._out.print(markup)
-        self._out.file.flush()
 
 
 class LiveTable:

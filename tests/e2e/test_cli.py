@@ -1,0 +1,197 @@
+"""The command line against a whole suite: words, JSON and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.suite import Suite
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+GREETING = """\
+apiVersion: minuet/v1
+name: {name}
+inputs: {{type: object, required: [who, times], properties: {{times: {{type: integer}}}}}}
+nodes:
+  - {{id: greet, type: transform, config: {{value: "Hello, ${{inputs.who}}!"}}}}
+outputs: {{text: "${{nodes.greet.output}}"}}
+"""
+SLEEPING = """\
+apiVersion: minuet/v1
+name: sleeping
+nodes:
+  - {id: sleep, type: wait, config: {for: 1h}}
+"""
+FAULTY = """\
+apiVersion: minuet/v1
+name: faulty
+nodes:
+  - {id: a, type: transform, config: {value: 1}}
+edges:
+  - {from: a, to: nowhere}
+"""
+REFUSING = """\
+apiVersion: minuet/v1
+name: refusing
+nodes:
+  - {id: call, type: http, config: {url: "http://127.0.0.1:1/"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    with Suite(tmp_path_factory.mktemp("command line") / ".minuet") as running:
+        yield running
+
+
+Minuet = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def minuet(suite: Suite, tmp_path: Path) -> Minuet:
+    """Runs the command in a folder below the suite's, so that it finds the suite by itself."""
+    folder = suite.data_dir.parent / tmp_path.name
+    folder.mkdir()
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MINUET_")}
+
+    def call(
+        *arguments: str, code: int = 0, stdin: str = "", **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "minuet.cli.main", *arguments], cwd=folder, env=env | more,
+            input=stdin, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return call
+
+
+def loads(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def test_a_workflow_is_applied_shown_listed_and_applied_again(minuet: Minuet) -> None:
+    document = GREETING.format(name="shown")
+    first = loads(minuet("workflow", "apply", "-", "--json", stdin=document))
+    assert [(each["version"], each["created"]) for each in first] == [(1, True)]
+    shown = minuet("workflow", "show", "shown@1").stdout
+    again = loads(minuet("workflow", "apply", "-", "--json", stdin=shown))
+    assert [(each["version"], each["created"]) for each in again] == [(1, False)]
+    assert "shown" in [each["name"] for each in loads(minuet("workflow", "list", "--json"))]
+    minuet("workflow", "show", "shown@2", code=3)
+
+
+def test_faults_are_shown_where_they_stand(minuet: Minuet) -> None:
+    done = minuet("workflow", "validate", "-", code=2, stdin=FAULTY)
+    assert "<stdin>:6:19: error:" in done.stderr
+    assert "    6 |   - {from: a, to: nowhere}" in done.stderr
+    (verdict,) = json.loads(
+        minuet("workflow", "validate", "-", "--json", code=2, stdin=FAULTY).stdout
+    )
+    assert verdict["valid"] is False
+    assert [each["path"] for each in verdict["diagnostics"]] == ["/edges/0/to"]
+    assert "<stdin>:6:19" in minuet("workflow", "apply", "-", code=2, stdin=FAULTY).stderr
+    assert "<stdin>:6:19" in minuet("run", "start", "-", code=2, stdin=FAULTY).stderr
+
+
+def test_a_run_is_started_waited_for_and_shown(minuet: Minuet) -> None:
+    minuet("workflow", "apply", "-", stdin=GREETING.format(name="waited"))
+    inputs = '{"who": "Ada", "times": 1}'
+    run = loads(minuet("run", "start", "waited", "--inputs", "-", "--wait", "--json", stdin=inputs))
+    assert (run["status"], run["outputs"]) == ("succeeded", {"text": "Hello, Ada!"})
+    shown = loads(minuet("run", "show", run["id"], "--json"))
+    assert shown["outputs"] == run["outputs"]
+    assert "✓ succeeded" in minuet("run", "show", run["id"]).stdout
+    listed = loads(minuet("run", "list", "--workflow", "waited", "--status", "succeeded", "--json"))
+    assert [each["id"] for each in listed] == [run["id"]]
+    events = minuet("run", "events", run["id"], "--json").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in events] == list(range(1, len(events) + 1))
+    assert "run.ended" in minuet("run", "events", run["id"], "--after", "1").stdout
+
+
+def test_following_tells_everything_and_ends_with_the_run(minuet: Minuet) -> None:
+    source = GREETING.format(name="followed")
+    arguments = ["run", "start", "-", "--follow", "-i", "who=Ada", "-i", "times:=1"]
+    plain = minuet(*arguments, stdin=source).stdout
+    assert "greet ✓ succeeded" in plain
+    assert plain.endswith('{\n  "text": "Hello, Ada!"\n}\n')
+    news = [
+        json.loads(line) for line in minuet(*arguments, "--json", stdin=source).stdout.splitlines()
+    ]
+    assert [each["event"]["type"] for each in news if "event" in each][-1] == "run.ended"
+    assert news[-1]["run"]["status"] == "succeeded"
+
+
+def test_a_run_that_fails_says_where_and_exits_with_1(minuet: Minuet) -> None:
+    done = minuet("run", "start", "-", "--wait", code=1, stdin=REFUSING)
+    assert "✗ failed refusing" in done.stdout
+    assert "at call" in done.stdout
+
+
+def test_the_same_key_gives_the_same_run(minuet: Minuet) -> None:
+    arguments = ["run", "start", "-", "--idempotency-key", "k1", "--json"]
+    first = loads(minuet(*arguments, stdin=SLEEPING))
+    assert loads(minuet(*arguments, stdin=SLEEPING))["id"] == first["id"]
+    minuet(*arguments, code=6, stdin=REFUSING)
+    minuet("run", "cancel", first["id"])
+
+
+def test_a_cancel_is_recorded_and_a_late_one_is_a_conflict(minuet: Minuet) -> None:
+    run_id = loads(minuet("run", "start", "-", "--json", stdin=SLEEPING))["id"]
+    still = minuet("run", "follow", run_id, "--timeout", "0", code=7)
+    assert f"minuet run follow {run_id}" in still.stderr
+    command = loads(minuet("run", "cancel", run_id, "--reason", "test", "--json"))
+    assert (command["state"], command["status"]) == ("recorded", "cancelled")
+    assert "has ended: cancelled" in minuet("run", "cancel", run_id, code=6).stderr
+    minuet("run", "follow", run_id, code=1)
+
+
+def test_inputs_that_miss_the_schema_are_named(minuet: Minuet) -> None:
+    done = minuet("run", "start", "-", "-i", "who=a", "-i", "times=two", code=2,
+                  stdin=GREETING.format(name="inputs"))  # fmt: skip
+    assert "/times" in done.stderr
+    assert "key:=12" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "code", "word"),
+    [
+        (["run", "show", "0-nothing"], {}, 3, "not_found"),
+        (["run", "start", "nothing"], {}, 3, "not_found"),
+        (["run", "list"], {"MINUET_API_KEY": "mnt_wrong"}, 5, "unauthorized"),
+        (["run", "list"], {"MINUET_URL": "http://127.0.0.1:1"}, 4, "unreachable"),
+        (["run", "list", "--status", "sleeping"], {}, 2, "invalid_input"),
+        (["run", "start", "missing.yaml"], {}, 2, "failure"),
+    ],
+)
+def test_failures_have_a_line_and_a_code(
+    minuet: Minuet, arguments: list[str], env: dict[str, str], code: int, word: str
+) -> None:
+    assert minuet(*arguments, code=code, **env).stderr.startswith("minuet: ")
+    done = minuet(*arguments, "--json", code=code, **env)
+    error = json.loads(done.stderr)["error"]
+    assert (error["code"], error["exit_code"], done.stdout) == (word, code, "")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(suite: Suite, minuet: Minuet) -> None:
+    run_id = loads(minuet("run", "start", "-", "--json", stdin=SLEEPING))["id"]
+    minuet("run", "cancel", run_id)
+    script = (
+        f"'{sys.executable}' -m minuet.cli.main run events {run_id} | true; echo ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=suite.data_dir.parent, capture_output=True, text=True,
+        timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout == "0\n"
+    assert done.stderr == ""
