@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 # cancelled (57), system error (58).
 PASSING_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 
+# The driver has no class of its own for a connection that was lost before a statement; the pool
+# takes such a connection back while its user still holds it.
+_LOST = ("closed", "closing", "released back to the pool")
+
 
 class Database:
     """A pool; `open` does not connect, so a process starts while Postgres is away.
@@ -128,7 +132,7 @@ def translated() -> Iterator[None]:
             raise StoreUnavailable(str(error)) from error
         raise
     except asyncpg.InterfaceError as error:
-        if isinstance(error, ValueError) or "clos" not in str(error):
+        if not any(words in str(error) for words in _LOST):
             raise
         raise StoreUnavailable(str(error)) from error
     except (OSError, TimeoutError) as error:

@@ -1,0 +1,69 @@
+"""Live events and dead letters: stored where people look for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from minuet.bus.api import Commit
+from minuet.bus.memory import MemoryBus
+from minuet.model.event import LiveEvent
+from minuet.services.recorder.letters import DeadLetters
+from minuet.services.recorder.live import LiveRecorder
+from minuet.store.database import Database
+from tests.support.records import TENANT, TIME, accept, run_named
+
+pytestmark = pytest.mark.anyio
+RUN = run_named("a")
+
+
+def live(kind: str, **data: Any) -> LiveEvent:
+    return LiveEvent(kind, RUN, TENANT, "n", 1, 1, TIME, data)
+
+
+async def test_logs_and_starts_are_stored_once(database: Database, bus: MemoryBus) -> None:
+    await bus.emit_live(
+        0,
+        [
+            live("node.started", worker="w1"),
+            live("node.progress", fraction=0.5),
+            live("node.log", level="info", message="a\0b", fields={"x": "\0"}),
+            live("node.log", level="error", message="c"),
+        ],
+    )
+    await LiveRecorder(database, bus, block_ms=0).turn()
+    await LiveRecorder(database, bus, block_ms=0).turn()
+    logs = await database.fetch("select level, message, fields from node_logs order by id")
+    assert [tuple(row) for row in logs] == [
+        ("info", "a\ufffdb", {"x": "\ufffd"}),
+        ("error", "c", {}),
+    ]
+    starts = await database.fetch("select run_id, node, gen, attempt, worker from node_started")
+    assert [tuple(row) for row in starts] == [(RUN, "n", 1, 1, "w1")]
+
+
+async def test_dead_letters_reach_the_table_with_the_tenant_of_their_run(
+    database: Database, database_url: str, bus: MemoryBus
+) -> None:
+    await accept(database_url, RUN)
+    lease = await bus.acquire(0, "o", 60_000)
+    assert lease is not None
+    letters = [
+        [
+            ("k", b"node_failed"),
+            ("run", RUN.encode()),
+            ("node", b"n"),
+            ("data", b'{"a":"\\u0000"}'),
+        ],
+        [("k", b"signal"), ("run", b""), ("node", b""), ("data", b"\xff no json")],
+    ]
+    await bus.commit(Commit(0, "o", lease.commit, "0-0", dead_letters=letters))
+    carrier = DeadLetters(database, bus, block_ms=0)
+    assert await carrier.turn() == 2
+    assert await carrier.turn() == 0
+    rows = await database.fetch("select tenant, run_id, node, kind, data from dead_letters")
+    assert [tuple(row) for row in rows] == [
+        (TENANT, RUN, "n", "node_failed", {"a": "\ufffd"}),
+        ("", None, None, "signal", "\ufffd no json"),
+    ]
