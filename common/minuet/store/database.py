@@ -78,7 +78,11 @@ class Database:
             raise StoreUnavailable("the database is not open")
         with translated():
             async with self._pool.acquire() as connection:
-                yield connection
+                try:
+                    yield connection
+                except asyncpg.InternalClientError:
+                    connection.terminate()  # the driver lost track of it: never use it again
+                    raise
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -135,7 +139,8 @@ def translated() -> Iterator[None]:
         if not any(words in str(error) for words in _LOST):
             raise
         raise StoreUnavailable(str(error)) from error
-    except (OSError, TimeoutError) as error:
+    except (OSError, TimeoutError, asyncpg.InternalClientError) as error:
+        # The last is how the driver ends a COPY whose connection is lost.
         raise StoreUnavailable(str(error) or type(error).__name__) from error
 
 

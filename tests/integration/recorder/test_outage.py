@@ -43,6 +43,7 @@ async def _record_through_a_kill(server: PostgresServer) -> None:
                 if seq == 30:
                     await server.kill()
                     while not (recorder.trouble or "").startswith("store_unavailable"):
+                        assert not recording.done(), recording.exception()
                         await asyncio.sleep(0.01)
             await server.start()
             while await bus.read_events({0: "0-0"}, count=1, block_ms=0):
