@@ -65,6 +65,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     for key, item in node.value:
         if key.tag != "tag:yaml.org,2002:str":
             raise _refuse("a key must be text", key)
+        _text(loader, key)
         if key.value in value:
             raise _refuse(f"the key {key.value!r} stands twice", key)
         value[key.value] = loader.construct_object(item, deep=True)
@@ -73,6 +74,13 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
 
 def _sequence(loader: _Loader, node: yaml.SequenceNode) -> list[Any]:
     return [loader.construct_object(item, deep=True) for item in node.value]
+
+
+def _text(_: _Loader, node: yaml.ScalarNode) -> str:
+    value: str = node.value
+    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise _refuse("surrogates are not taken: write the character itself", node)
+    return value
 
 
 def _float(_: _Loader, node: yaml.ScalarNode) -> float:
@@ -90,6 +98,7 @@ def _int(_: _Loader, node: yaml.ScalarNode) -> int:
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 _Loader.add_constructor("tag:yaml.org,2002:seq", _sequence)
+_Loader.add_constructor("tag:yaml.org,2002:str", _text)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 

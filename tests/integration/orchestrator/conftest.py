@@ -1,4 +1,4 @@
-"""The API over a real Postgres and a real Valkey; what a recorder stores is written by `history`."""
+"""The API over real Postgres and Valkey; what a recorder stores is written by `history`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ async def duties(core: Core) -> AsyncIterator[None]:
 @pytest.fixture
 async def api(core: Core) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a valid key; paths are relative to /api/v1."""
-    transport = httpx.ASGITransport(create_app(core), raise_app_exceptions=False)
+    app: Any = create_app(core)  # the two libraries type ASGI differently
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://test/api/v1", headers=headers
