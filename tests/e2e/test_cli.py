@@ -163,6 +163,20 @@ def test_inputs_that_miss_the_schema_are_named(minuet: Minuet) -> None:
     assert "key:=12" in done.stderr
 
 
+def test_the_shell_completes_names(minuet: Minuet) -> None:
+    minuet("workflow", "apply", "-", stdin=GREETING.format(name="completed"))
+    run_id = loads(minuet("run", "start", "-", "--json", stdin=SLEEPING))["id"]
+    minuet("run", "cancel", run_id)
+
+    def offered(line: str, **env: str) -> list[str]:
+        more = {"_MINUET_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": "3"}
+        return minuet(**more, **env).stdout.split()
+
+    assert offered("minuet run start compl") == ["completed"]
+    assert run_id in offered(f"minuet run show {run_id[:4]}")
+    assert offered("minuet run show ", MINUET_URL="http://127.0.0.1:1") == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "env", "code", "word"),
     [

@@ -19,7 +19,7 @@ def main() -> None:
     from .app import app
 
     try:
-        app()
+        app(prog_name="minuet")
     except MinuetError as error:
         from .failures import report_of
         from .output import print_report

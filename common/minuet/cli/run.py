@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .completion import workflow_names
 from .exits import Exit
 from .options import Json, Limit, RunId
 
@@ -31,6 +32,7 @@ def start(
             metavar="NAME|FILE",
             help="An applied workflow (NAME or NAME@VERSION), or a document to run as it is.",
             show_default=False,
+            autocompletion=workflow_names,
         ),
     ],
     values: Annotated[
@@ -191,7 +193,10 @@ def list_(
         list[str] | None, typer.Option("--status", "-s", help="Only runs in this state.")
     ] = None,
     workflow: Annotated[
-        str | None, typer.Option("--workflow", "-w", help="Only runs of this workflow.")
+        str | None,
+        typer.Option(
+            "--workflow", "-w", help="Only runs of this workflow.", autocompletion=workflow_names
+        ),
     ] = None,
     limit: Limit = DEFAULT_LIMIT,
     as_json: Json = False,

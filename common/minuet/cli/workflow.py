@@ -8,6 +8,7 @@ import typer
 
 from minuet.model.errors import InvalidDocument
 
+from .completion import workflow_names
 from .exits import Exit
 from .options import Json, Limit
 
@@ -127,7 +128,13 @@ def list_(ctx: typer.Context, as_json: Json = False, limit: Limit = DEFAULT_LIMI
 def show(
     ctx: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="NAME[@VERSION]", help="A workflow.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="NAME[@VERSION]",
+            help="A workflow.",
+            show_default=False,
+            autocompletion=workflow_names,
+        ),
     ],
     as_json: Json = False,
 ) -> None:
