@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,20 +21,30 @@ from tests.support.waiting import until
 from .history import History
 from .ledger import Execution, keys_by_execution, read_ledger
 from .nodes import LEDGER_VARIABLE
+from .service import note_service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(240)]
 
 RUNS = 500
 MUST_BE_UNFINISHED = 100
+VICTIMS = ["orchestrator", "coordinator", "http_worker", "recorder", "valkey", "postgres"]
 CHAIN = ["first", "left", "right", "last"]
 
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "apiVersion": "minuet/v1",
     "name": "crash",
     "nodes": [
         {"id": "first", "type": "crash.note", "config": {"sleep_ms": 5}},
         {"id": "left", "type": "crash.note", "config": {"sleep_ms": 5}},
-        {"id": "right", "type": "crash.note", "config": {"sleep_ms": 5}},
+        {
+            "id": "right",
+            "type": "http",
+            "config": {
+                "method": "POST",
+                "url": "${inputs.url}/note",
+                "query": {"execution": "${run.id}/right/0"},
+            },
+        },
         {"id": "last", "type": "crash.note"},
     ],
     "edges": [
@@ -47,9 +58,9 @@ DOCUMENT = {
 
 
 class Crew:
-    """A suite, a Python worker beside it, and what they did."""
+    """A suite, a Python worker and an HTTP service beside it, and what they did."""
 
-    def __init__(self, suite: Suite, ledger: Path) -> None:
+    def __init__(self, suite: Suite, ledger: Path, service_url: str) -> None:
         self.suite = suite
         self.ledger = ledger
         self.client = httpx.Client(
@@ -57,7 +68,7 @@ class Crew:
             headers={"Authorization": f"Bearer {suite.api_key}"},
             timeout=30,
         )
-        self.starter = Starter(suite.url, suite.api_key)
+        self.starter = Starter(suite.url, suite.api_key, inputs={"url": service_url})
         self.worker = self.start_worker()
 
     def start_worker(self) -> subprocess.Popen[bytes]:
@@ -90,8 +101,8 @@ class Crew:
 def crew(tmp_path: Path) -> Iterator[Crew]:
     ledger = tmp_path / "ledger"
     ledger.touch()
-    with Suite(tmp_path / "data") as suite:
-        made = Crew(suite, ledger)
+    with Suite(tmp_path / "data") as suite, note_service(ledger) as service_url:
+        made = Crew(suite, ledger, service_url)
         try:
             until(made.has_type, "the worker's type is known")
             answer = made.client.post("/workflows", json={"document": DOCUMENT})
@@ -119,7 +130,7 @@ def unfinished(history: History, runs: list[str]) -> int:
     return len(runs) - history.count_ended()
 
 
-@pytest.mark.parametrize("victim", ["orchestrator", "coordinator", "recorder", "valkey"])
+@pytest.mark.parametrize("victim", VICTIMS)
 def test_killed_process_of_the_suite_loses_nothing(crew: Crew, victim: str) -> None:
     history = History(crew.suite.database_url)
     runs = crew.start_runs(RUNS)

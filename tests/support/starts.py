@@ -15,7 +15,8 @@ class Starter:
     """Posts to /runs over kept connections, as a careful client: each start has an idempotency key
     and is repeated, after lost connections and 5xx, until it is answered 2xx."""
 
-    def __init__(self, url: str, api_key: str) -> None:
+    def __init__(self, url: str, api_key: str, inputs: dict[str, Any] | None = None) -> None:
+        self._inputs = inputs or {}
         parts = urlsplit(url)
         assert parts.hostname is not None
         self._host, self._port, self._key = parts.hostname, parts.port, api_key
@@ -38,13 +39,15 @@ class Starter:
         self, workflow: str, key: str, numbers: Iterator[int], found: list[str]
     ) -> None:
         connection: _Connection | None = None
-        body = json.dumps({"workflow": workflow, "inputs": {}}).encode()
+        body = json.dumps({"workflow": workflow, "inputs": self._inputs}).encode()
         for number in numbers:
             while True:
                 try:
                     connection = connection or await _Connection.open(self._host, self._port)
                     status, answer = await connection.post(body, self._key, f"{key}-{number}")
                 except (OSError, EOFError):
+                    if connection is not None:
+                        connection.close()
                     connection = None
                     await asyncio.sleep(RETRY_S)
                     continue
