@@ -30,11 +30,13 @@ class Batcher(Generic[Item, Result]):
         self._lanes = lanes
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = 0
 
     async def submit(self, item: Item) -> Result:
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if len(self._tasks) < self._lanes:
+        if self._draining < self._lanes:
+            self._draining += 1
             task = asyncio.create_task(self._drain())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -46,10 +48,15 @@ class Batcher(Generic[Item, Result]):
             await asyncio.wait(self._tasks)
 
     async def _drain(self) -> None:
-        while self._waiting:
-            batch = self._waiting[: self._max_items]
-            del self._waiting[: self._max_items]
-            await self._serve(batch)
+        """Counts itself out in the step that finds nothing waiting: a task is done only later, and
+        what is submitted in between must start another one."""
+        try:
+            while self._waiting:
+                batch = self._waiting[: self._max_items]
+                del self._waiting[: self._max_items]
+                await self._serve(batch)
+        finally:
+            self._draining -= 1
 
     async def _serve(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         results: Sequence[Result | BaseException]

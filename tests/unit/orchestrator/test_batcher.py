@@ -65,3 +65,13 @@ async def test_a_caller_that_gives_up_does_not_stop_the_others() -> None:
     with pytest.raises(asyncio.CancelledError):
         await first
     await batcher.drain()
+
+
+async def test_a_call_right_after_an_answer_is_served() -> None:
+    async def run(items: list[int]) -> list[int]:
+        return items
+
+    batcher: Batcher[int, int] = Batcher(run)
+    async with asyncio.timeout(5):
+        for number in range(100):
+            assert await batcher.submit(number) == number
