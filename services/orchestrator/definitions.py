@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -49,7 +50,7 @@ class Definitions:
         Large documents are compiled in a thread, so that other requests go on.
         """
         compiled = await self._compile(document, size_bytes)
-        if compiled.ir is not None and _has_unknown(compiled.ir) and await self._types.refresh():
+        if _names_unknown(document, self._types.known) and await self._types.refresh():
             compiled = await self._compile(document, size_bytes)
         return compiled
 
@@ -109,6 +110,15 @@ class Definitions:
 def trim(kept: OrderedDict[Any, Any], most: int) -> None:
     while len(kept) > most:
         kept.popitem(last=False)
+
+
+def _names_unknown(document: Any, known: Container[str]) -> bool:
+    """Whether a node names a type that is not known. The document may be anything: one that
+    refuses unknown types does not compile, and must not be refused for a type that just came."""
+    nodes = document.get("nodes") if isinstance(document, dict) else None
+    nodes = nodes if isinstance(nodes, list) else []
+    types = (node.get("type") for node in nodes if isinstance(node, dict))
+    return any(isinstance(type, str) and type not in known for type in types)
 
 
 def _has_unknown(ir: Ir) -> bool:
