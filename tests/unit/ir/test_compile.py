@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minuet.ir.canonical import canonical_json, digest
+from minuet.model.canonical import canonical_json, digest
 from minuet.ir.compile import compile_document, validate_inputs
 from minuet.model.errors import InvalidDocument, InvalidInputs
 from minuet.model.ir import Ir, IrEdge, IrRetry
@@ -235,7 +235,7 @@ def test_a_closing_edge_is_always_reported_as_a_cycle(
 
 PROBE = """
 import json, sys
-from minuet.ir.canonical import digest
+from minuet.model.canonical import digest
 from minuet.ir.compile import compile_document
 c = compile_document(json.load(sys.stdin), {})
 print(c.digest, digest(c.ir_json()))
