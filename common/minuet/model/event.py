@@ -15,7 +15,15 @@ Event types and their data
                     started_at?, ended_at?, worker?}
                    taken: indices of the out-edges taken, among the node's own in document order;
                    absent when they follow from the port alone
-    command.refused {number, reason}
+    approval.requested {approval, message, payload?, form?, assignees?, groups?, expires_at?}
+    approval.decided   {approval, decision, by, comment?, payload?}
+    approval.expired   {approval}
+    approval.cancelled {approval}
+    patch.applied  {patch, base, ir, document, by, note?, resolved?}
+                   resolved: node id -> positions of the taken ones among the new out-edges of
+                   nodes that had ended
+    command.refused {number, name, reason, detail?, patch?}
+                   reason: not_waiting | base_moved | conflict
     warning        {code, message}
 """
 

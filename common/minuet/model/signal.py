@@ -43,11 +43,20 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Command(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Command `number` >= 1 of a run; the owner applies only the next number."""
+    """Command `number` >= 1 of a run; the owner applies only the next number.
+
+    Data by name
+        cancel    {reason?}
+        decision  {node, gen, decision: "approve" | "reject", comment?, payload?, by}
+                  ends the waiting hitl node on `approved` or `rejected`, with the output
+                  {decision, by, comment, payload}
+        patch     {patch, base, ir, document, by, note?}
+                  `base` and `ir` are IR digests: what the patch was made on, and what it makes
+    """
 
     run: str
     number: int
-    name: Literal["cancel"]
+    name: Literal["cancel", "decision", "patch"]
     v: int = SIGNAL_VERSION
     data: dict[str, Any] = {}
     principal: str = ""

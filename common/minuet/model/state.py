@@ -44,7 +44,8 @@ class NodeRecord(NamedTuple):
     @classmethod
     def decode(cls, text: str) -> NodeRecord:
         """Raises ValueError on anything that `encode` did not write."""
-        s, gen, attempt, iteration, taken, dead, due_at, port = text.split(" ")
+        # Workers name ports: a blank in one must not make the run unreadable.
+        s, gen, attempt, iteration, taken, dead, due_at, port = text.split(" ", 7)
         return cls(
             NodeStatus(int(s)), int(gen), int(attempt), int(iteration), int(taken), int(dead),
             int(due_at), port,

@@ -45,6 +45,11 @@ def idempotency_key(run: str, node: str, gen: int) -> str:
     return hashlib.sha256(f"{run}/{node}/{gen}".encode()).hexdigest()[:32]
 
 
+def approval_id(run: str, node: str, gen: int) -> str:
+    """One for each execution, however often it is delivered."""
+    return f"apr-{idempotency_key(run, node, gen)[:24]}"
+
+
 class TaskToken(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a worker gets. Values that `config` reads stand in `context` by path text
     ("nodes.enrich.output.body") or, when they are large, in `refs`.
@@ -87,6 +92,20 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     cause: str | None = None
 
 
+class ApprovalRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a person is asked: rendered by the worker that reports its token as waiting.
+
+    `payload` may be edited by who decides; `form` is JSON Schema for it. `assignees` and `groups`
+    name who may decide; both empty: everybody in the tenant.
+    """
+
+    message: str
+    payload: msgspec.Raw = msgspec.Raw(b"null")
+    form: dict[str, Any] | None = None
+    assignees: list[str] = []
+    groups: list[str] = []
+
+
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """How one token ended: the value beside its token id in a `done` entry.
 
@@ -103,6 +122,8 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     values: dict[str, Any] = {}
     failure: Failure | None = None
     waiting: bool = False
+    wait_ms: int | None = None
+    approval: ApprovalRequest | None = None
     started_at: int | None = None
     ended_at: int | None = None
     worker: str | None = None
