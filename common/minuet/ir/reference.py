@@ -128,10 +128,8 @@ class Frontier:
 
     def start(self) -> list[int]:
         """Arm the nodes that no forward edge enters; their indices, ascending."""
-        roots = [i for i in range(self.router.n) if self.router.incoming[i] == 0]
-        for node in roots:
-            self._arm(node)
-        return roots
+        armed, _ = self.settle()
+        return armed
 
     def resolve(
         self, node: int, port: str, taken: Sequence[int] | None = None
@@ -150,10 +148,18 @@ class Frontier:
                 self._count(edge, self.router.ports[edge] == port)
             else:
                 self._count(edge, position in taken)
+        return self.settle()
+
+    def settle(self) -> tuple[list[int], list[int]]:
+        """Arm or skip every pending node whose edges decide that, a node without any included.
+
+        After `resolve` and `start` nothing is left to settle; a changed graph is another matter.
+        Returns (armed, skipped), each ascending. O(n + m).
+        """
         armed: list[int] = []
         skipped: list[int] = []
         for i in range(self.router.n):  # ascending is topological: one pass reaches everything
-            if self._status[i] != NodeStatus.PENDING or self.router.incoming[i] == 0:
+            if self._status[i] != NodeStatus.PENDING:
                 continue
             if self._met(i):
                 self._arm(i)
@@ -164,6 +170,12 @@ class Frontier:
                 for edge in self.router.out[i]:
                     self._count(edge, False)
         return armed, skipped
+
+    def count(self, node: int, taken: int, dead: int) -> None:
+        """Count edges into `node` that were resolved besides (a patch added them)."""
+        self._taken[node] += taken
+        self._dead[node] += dead
+        self._touched.add(node)
 
     def take_touched(self) -> list[int]:
         """Nodes whose cell changed since the last call, ascending."""
@@ -190,6 +202,8 @@ class Frontier:
 
     def _met(self, node: int) -> bool:
         need, taken = self.router.joins[node], self._taken[node]
+        if self.router.incoming[node] == 0:
+            return True
         if need == 0:
             return taken > 0 and taken + self._dead[node] == self.router.incoming[node]
         return taken >= need

@@ -36,3 +36,4 @@ cdef class Frontier:
     cdef int _touch(self, int32_t node) except -1
     cdef int _settle(self, int32_t target, list armed, list skipped, int32_t* depth) except -1
     cdef int _tally(self, int32_t target, bint taken) except -1
+    cdef tuple _walk(self, list armed, list skipped, int32_t depth)

@@ -178,16 +178,7 @@ cdef class Frontier:
         return self.cells[node].attempt
 
     def start(self):
-        cdef int32_t node
-        cdef list roots = []
-        for node in range(self.router.n):
-            if self.router.incoming[node] == 0:
-                self.cells[node].gen += 1
-                self.cells[node].attempt = 1
-                self._move(node, ARMED)
-                self._touch(node)
-                roots.append(node)
-        return roots
+        return self.settle()[0]
 
     cdef int _settle(self, int32_t target, list armed, list skipped, int32_t* depth) except -1:
         """Arm or skip a pending node if its counts decide that; O(1)."""
@@ -197,14 +188,21 @@ cdef class Frontier:
         cdef bint met
         if c.status != PENDING:
             return 0
-        met = (c.taken > 0 and still_open == 0) if need == 0 else c.taken >= need
+        if self.router.incoming[target] == 0:
+            met = True
+        elif need == 0:
+            met = c.taken > 0 and still_open == 0
+        else:
+            met = c.taken >= need
         if met:
             c.gen += 1
             c.attempt = 1
             self._move(target, ARMED)
+            self._touch(target)
             armed.append(target)
         elif c.taken + still_open < (need if need > 1 else 1):
             self._move(target, SKIPPED)
+            self._touch(target)
             skipped.append(target)
             # A node is skipped at most once, so the stack never holds more than n nodes.
             self.stack[depth[0]] = target
@@ -224,7 +222,6 @@ cdef class Frontier:
         cdef int32_t depth = 0
         cdef int32_t port_id = -1
         cdef Py_ssize_t slot, first = router.indptr[node], last = router.indptr[node + 1]
-        cdef int32_t current
         cdef list armed = [], skipped = []
         cdef set positions
         # All of the node's own edges are counted before any target is settled: with parallel
@@ -239,6 +236,13 @@ cdef class Frontier:
                 self._tally(router.targets[slot], (slot - first) in positions)
         for slot in range(first, last):
             self._settle(router.targets[slot], armed, skipped, &depth)
+        return self._walk(armed, skipped, depth)
+
+    cdef tuple _walk(self, list armed, list skipped, int32_t depth):
+        """Expand the skipped nodes on the stack; the sorted result."""
+        cdef Router router = self.router
+        cdef int32_t current
+        cdef Py_ssize_t slot
         while depth > 0:
             depth -= 1
             current = self.stack[depth]
@@ -250,6 +254,23 @@ cdef class Frontier:
         if len(skipped) > 1:
             skipped.sort()
         return armed, skipped
+
+    def settle(self):
+        cdef int32_t depth = 0, node
+        cdef list armed = [], skipped = []
+        for node in range(self.router.n):
+            self._settle(node, armed, skipped, &depth)
+            # Expanded at once: the stack never holds more than this node's own cascade, and a
+            # later node sees every edge that is dead already.
+            self._walk(armed, skipped, depth)
+            depth = 0
+        return armed, skipped
+
+    def count(self, Py_ssize_t node, int32_t taken, int32_t dead):
+        self._check(node)
+        self.cells[node].taken += taken
+        self.cells[node].dead += dead
+        self._touch(<int32_t>node)
 
     def take_touched(self):
         cdef list touched = self.touched
