@@ -59,12 +59,13 @@ def advance(
 
 def reinstate(state: RunState, now: int, limits: Limits = DEFAULT_LIMITS) -> Transition:
     """The transition that makes a restored state go on: every timer is set again, every node that
-    was dispatched is dispatched again (its execution and attempt stay the same)."""
+    was dispatched is dispatched again (its execution and attempt stay the same); those beyond the
+    limits are armed, and follow."""
     step = _Step(state, now, limits)
     step.transition.started = True
     step.emit("warning", data={"code": "restored", "message": "state was rebuilt from history"})
     if not state.status.ended:
-        step.redispatch(state.frontier.nodes_in(NodeStatus.READY))
+        step.dispatch_again()
         step.settle()
     step.transition.timers_add.update(state.timers())
     step.transition.records = state.records()
@@ -73,7 +74,9 @@ def reinstate(state: RunState, now: int, limits: Limits = DEFAULT_LIMITS) -> Tra
 
 
 def abort(state: RunState, message: str) -> Transition:
-    """Fail a run that cannot be routed, with `internal_error`; its live tokens are cancelled."""
+    """Fail a run that cannot be routed, with `internal_error`; its live tokens are cancelled. A run
+    that never started counts as started: its command 0 is answered by this end."""
+    state.cmd = max(0, state.cmd)
     step = _Step(state, 0, DEFAULT_LIMITS)
     step.fail({"code": "internal_error", "message": message})
     step.settle()
@@ -93,7 +96,7 @@ class _Step:
         self.transition = Transition(state.run)
         self.values = Values(state)
         self.fresh: set[int] = set()  # armed in this transition, not yet told by an event
-        self.token_bytes = 0
+        self.used_bytes = 0  # of tokens and of inline outputs
         self.inline_steps = 0
 
     # ── inputs ────────────────────────────────────────────────────────────────────────────────
@@ -131,7 +134,7 @@ class _Step:
         self._arm(self.frontier.start())
 
     def _command(self, command: Command) -> None:
-        if command.number != self.state.cmd + 1:
+        if self.state.cmd < 0 or command.number != self.state.cmd + 1 or self._is_done():
             self.transition.dropped += 1
             return
         self.state.cmd = command.number
@@ -145,7 +148,8 @@ class _Step:
         index = self._live_execution(
             done.node, done.gen, done.attempt, (NodeStatus.READY, NodeStatus.WAITING)
         )
-        if index is None or (done.outcome.waiting and index in self.state.due):
+        # A node with a timer waits here, not at a worker: no token of it is out.
+        if index is None or index in self.state.due or self._waits_already(index, done.outcome):
             self.transition.dropped += 1
         elif done.outcome.waiting:
             self._wait(index, None)
@@ -160,7 +164,7 @@ class _Step:
 
     def _fire(self, timer: Timer) -> None:
         if timer.kind == "deadline":
-            if self.state.deadline_at:
+            if self.state.deadline_at and not self._is_done():
                 self._cancel_live()
                 self._end(RunStatus.TIMED_OUT, error={"code": "deadline"})
             return
@@ -177,15 +181,31 @@ class _Step:
             self.frontier.mark(index, NodeStatus.ARMED)
             self._arm([index])
 
-    def _reemit(self, asked: Reemit) -> None:
-        ready = self.frontier.nodes_in(NodeStatus.READY)
-        wanted = set(asked.tokens)
-        self.redispatch([i for i in ready if self.state.token_id(i) in wanted])
+    def _waits_already(self, index: int, outcome: Outcome) -> bool:
+        return outcome.waiting and self.frontier.cell(index)[0] == NodeStatus.WAITING
 
-    def redispatch(self, nodes: Sequence[int]) -> None:
-        """Send tokens again; neither state nor history changes."""
-        for index in nodes:
-            self._send(self.plan.nodes[index])
+    def _is_done(self) -> bool:
+        """Whether an earlier input of this transition brought the counter to 0: then the run ends
+        by that, and what comes after is late, as if each had come in a batch of its own."""
+        self._end_if_done()
+        return self.state.status.ended
+
+    def _reemit(self, asked: Reemit) -> None:
+        """Send tokens again; neither state nor history changes. What the bounds cut off is asked
+        for again: it still stands in no stream."""
+        wanted = set(asked.tokens)
+        for index in self.frontier.nodes_in(NodeStatus.READY):
+            if self.state.token_id(index) in wanted and not self._out_of_budget():
+                self._send(self.plan.nodes[index])
+
+    def dispatch_again(self) -> None:
+        """Every dispatched token once more, whatever `max_parallel` says: they were out before."""
+        for index in self.frontier.nodes_in(NodeStatus.READY):
+            if self._out_of_budget():
+                self.frontier.mark(index, NodeStatus.ARMED)
+                self._arm([index])
+            else:
+                self._send(self.plan.nodes[index])
 
     def _live_execution(
         self, node: str, gen: int, attempt: int, states: tuple[NodeStatus, ...]
@@ -333,6 +353,7 @@ class _Step:
             data = {"status": NodeStatus.CANCELLED.word, "attempt": attempt}
             self._node_event("node.ended", index, data)
         self.state.armed.clear()
+        self.state.armed_inline.clear()
 
     def _end(
         self, status: RunStatus, *, outputs: Any = None, error: dict[str, Any] | None = None
@@ -370,7 +391,7 @@ class _Step:
 
     def _arm(self, nodes: Sequence[int]) -> None:
         for index in nodes:
-            heapq.heappush(self.state.armed, index)
+            self.state.arm(index)
             self.fresh.add(index)
 
     def settle(self) -> None:
@@ -385,20 +406,27 @@ class _Step:
         self.transition.records = {nodes[i].id: self.state.record(i) for i in touched}
 
     def _pump(self) -> None:
-        armed, held = self.state.armed, []
-        while armed and not self.state.status.ended:
-            index = heapq.heappop(armed)
-            node = self.plan.nodes[index]
-            if node.inline and self.inline_steps < self.limits.inline_steps:
+        """Armed nodes in ascending order, for as long as one of them may go on. Those that may not
+        are never looked at: a completion in a wide run costs no more than in a narrow one."""
+        state = self.state
+        while not state.status.ended:
+            inline = state.armed_inline if self._may_evaluate() else ()
+            tasks = state.armed if self._may_dispatch() else ()
+            if inline and (not tasks or inline[0] < tasks[0]):
                 self.inline_steps += 1
-                self._run_inline(node)
-            elif not node.inline and self._may_dispatch():
-                self._dispatch(node)
+                self._run_inline(self.plan.nodes[heapq.heappop(state.armed_inline)])
+            elif tasks:
+                self._dispatch(self.plan.nodes[heapq.heappop(state.armed)])
             else:
-                held.append(index)
-                self.transition.more |= node.inline or self._out_of_budget()
-        for index in held:
-            heapq.heappush(armed, index)
+                break
+        if state.armed_inline or (state.armed and self._out_of_budget()):
+            self.transition.more = True
+
+    def _may_evaluate(self) -> bool:
+        return (
+            self.inline_steps < self.limits.inline_steps
+            and self.used_bytes < self.limits.token_bytes
+        )
 
     def _may_dispatch(self) -> bool:
         return self.frontier.in_flight < self.plan.ir.max_parallel and not self._out_of_budget()
@@ -406,7 +434,7 @@ class _Step:
     def _out_of_budget(self) -> bool:
         return (
             len(self.transition.tokens) >= self.limits.tokens
-            or self.token_bytes >= self.limits.token_bytes
+            or self.used_bytes >= self.limits.token_bytes
         )
 
     def _hold_rest(self) -> None:
@@ -434,6 +462,7 @@ class _Step:
             if isinstance(found, InlineWait):
                 self._wait(node.index, max(found.until_ms(self.now), self.now))
             else:
+                self.used_bytes += len(bytes(found.output))
                 self._finish(node, NodeStatus.SUCCEEDED, found.port, Stored(found.output))
 
     def _dispatch(self, node: NodePlan) -> None:
@@ -445,7 +474,7 @@ class _Step:
 
     def _send(self, node: NodePlan) -> None:
         token = self._token(node)
-        self.token_bytes += len(token.data)
+        self.used_bytes += len(token.data)
         self.transition.tokens.append(token)
 
     def _token(self, node: NodePlan) -> Token:

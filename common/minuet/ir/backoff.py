@@ -7,6 +7,8 @@ import zlib
 from minuet.model.ir import IrRetry
 from minuet.model.token import Failure
 
+MAX_RETRY_AFTER_MS = 7 * 86_400_000
+
 
 def backoff_ms(retry: IrRetry, attempt: int, token: str) -> int:
     """Delay after failed attempt number `attempt` (1 = the first), with full jitter.
@@ -24,7 +26,9 @@ def backoff_ms(retry: IrRetry, attempt: int, token: str) -> int:
 
 
 def retry_delay_ms(retry: IrRetry, attempt: int, token: str, failure: Failure) -> int | None:
-    """Delay before the next attempt, or None if there is none. Retry-After only lengthens it."""
+    """Delay before the next attempt, or None if there is none. Retry-After only lengthens it, up
+    to a week: it comes from outside."""
     if not failure.retryable or attempt >= retry.max_attempts:
         return None
-    return max(backoff_ms(retry, attempt, token), failure.retry_after_ms or 0)
+    asked_ms = min(failure.retry_after_ms or 0, MAX_RETRY_AFTER_MS)
+    return max(backoff_ms(retry, attempt, token), asked_ms)

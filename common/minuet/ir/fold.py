@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable
 from typing import Any
 
@@ -33,8 +32,7 @@ def fold(plan: Plan, start: Start, events: Iterable[Event]) -> RunState:
     for event in events:
         state.seq += 1
         _FOLDS.get(event.type, _ignore)(state, event)
-    state.armed = state.frontier.nodes_in(NodeStatus.ARMED)
-    heapq.heapify(state.armed)
+    state.collect_armed()
     state.frontier.take_touched()
     return state
 

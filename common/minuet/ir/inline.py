@@ -9,6 +9,7 @@ import msgspec
 
 from minuet.expr.errors import ExpressionError
 from minuet.model.duration import duration_ms
+from minuet.model.errors import InvalidInput
 from minuet.model.status import SUCCESS
 
 from .edges import ExpressionFailed
@@ -89,7 +90,7 @@ def _wait(node: NodePlan, values: Values, iteration: int) -> InlineWait:
         if "for" in config:
             return InlineWait(delay_ms=duration_ms(config["for"]))
         return InlineWait(at_ms=_instant_ms(config["until"]))
-    except (ValueError, TypeError) as exc:
+    except (ValueError, TypeError, OverflowError, InvalidInput) as exc:
         raise ExpressionFailed(f"wait: {exc}") from exc
 
 

@@ -20,12 +20,13 @@ from .plan import Plan
 
 class RunState:
     """`outputs` holds what later expressions may read; `due` the timer instant (ms) of waiting and
-    retrying nodes; `ports` how ended nodes ended; `armed` is a heap of armed nodes; `missing`
-    names outputs that exist in Redis but were not loaded yet."""
+    retrying nodes; `ports` how ended nodes ended; `armed` and `armed_inline` are heaps of the
+    armed nodes that wait for dispatch and for evaluation; `missing` names outputs that exist in
+    Redis but were not loaded yet."""
 
     __slots__ = (
-        "armed", "cmd", "deadline_at", "due", "frontier", "last", "missing", "outputs", "plan",
-        "ports", "run", "seq", "start", "status",
+        "armed", "armed_inline", "cmd", "deadline_at", "due", "frontier", "last", "missing",
+        "outputs", "plan", "ports", "run", "seq", "start", "status",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, start: Start) -> None:
@@ -42,6 +43,7 @@ class RunState:
         self.due: dict[int, int] = {}
         self.ports: dict[int, str] = {}
         self.armed: list[int] = []
+        self.armed_inline: list[int] = []
         self.missing: set[str] = set()
 
     @property
@@ -99,8 +101,19 @@ class RunState:
                 self.due[index] = record.due_at
             if record.port:
                 self.ports[index] = record.port
-        self.armed = self.frontier.nodes_in(NodeStatus.ARMED)
-        heapq.heapify(self.armed)
+        self.collect_armed()
+
+    def arm(self, index: int) -> None:
+        """Remember a node that was marked ARMED."""
+        inline = self.plan.nodes[index].inline
+        heapq.heappush(self.armed_inline if inline else self.armed, index)
+
+    def collect_armed(self) -> None:
+        """Find the armed nodes by their status."""
+        self.armed.clear()
+        self.armed_inline.clear()
+        for index in self.frontier.nodes_in(NodeStatus.ARMED):  # ascending: each push is O(1)
+            self.arm(index)
 
     def load_head(self, text: str) -> None:
         head = Head.decode(text)
