@@ -27,26 +27,29 @@ class Assembler:
         self._id = f"{owner}/{number + 1}"
         self._now = now
         self._tokens: list[Token] = []
-        self._token_bytes = 0
+        self._bytes = 0  # of tokens and of events, in which the outputs stand
+        self._timers: dict[str, int] = {}
         self._records: list[TransitionRecord] = []
 
     def limits(self) -> Limits:
         """What is left of the batch's bounds; never nothing, so that every run moves."""
         return Limits(
             tokens=max(1, _WHOLE.tokens - len(self._tokens)),
-            token_bytes=max(1, _WHOLE.token_bytes - self._token_bytes),
+            token_bytes=max(1, _WHOLE.token_bytes - self._bytes),
         )
 
     def add(self, state: RunState, transition: Transition, *, replace: bool = False) -> None:
-        """Take a transition; stamps the state with this commit."""
+        """Take a transition; stamps the state with this commit. Takes nothing if it raises."""
         if transition.events:
             self._add_run(state, transition, replace)
         commit = self._commit
-        commit.timers_add.extend(transition.timers_add.items())
+        for member in transition.timers_del:
+            self._timers.pop(member, None)  # set for the same run earlier in this batch
         commit.timers_del.extend(transition.timers_del)
+        self._timers.update(transition.timers_add)
         commit.cancelled.extend(transition.cancelled)
         for token in transition.tokens:
-            self._token_bytes += len(token.data)
+            self._bytes += len(token.data)
         self._tokens.extend(transition.tokens)
         for letter in transition.dead_letters:
             self.dead_letter(letter.reason, state.run, letter.node, letter.data)
@@ -54,6 +57,8 @@ class Assembler:
             commit.signals.append([("k", b"continue"), ("s", _encode(Continue(run=state.run)))])
 
     def _add_run(self, state: RunState, transition: Transition, replace: bool) -> None:
+        events = _encode(transition.events)
+        self._bytes += len(events)
         prev = "" if state.last == "-" else state.last
         state.last = self._id
         fields: dict[str, str | bytes] = {"head": state.head()}
@@ -73,14 +78,14 @@ class Assembler:
                 status=int(state.status),
                 counter=state.counter,
                 count=len(transition.events),
-                events=msgspec.Raw(_encode(transition.events)),
+                events=msgspec.Raw(events),
             )
         )
 
     def purge(self, run: str) -> None:
         """An archived run keeps its head, until the `forget` timer unlinks that too."""
         self._commit.runs.append(RunWrite(run, {}, purge=True))
-        self._commit.timers_add.append((f"forget {run}", self._now + FORGET_AFTER_MS))
+        self._timers[f"forget {run}"] = self._now + FORGET_AFTER_MS
 
     def unlink(self, run: str) -> None:
         self._commit.runs.append(RunWrite(run, {}, unlink=True))
@@ -92,11 +97,17 @@ class Assembler:
         self._commit.dead_letters.append(fields)
 
     @property
+    def id(self) -> str:
+        """(owner/commit) of the commit that is being gathered."""
+        return self._id
+
+    @property
     def tokens(self) -> list[Token]:
         return self._tokens
 
     def commit(self, outstanding: Mapping[str, int], slots: Mapping[str, float]) -> Commit:
         """The finished commit; pages are sized by what is out and how many slots there are."""
+        self._commit.timers_add = list(self._timers.items())
         self._commit.pages = make_pages(self._tokens, outstanding, slots)
         if self._records:
             record = CommitRecord(

@@ -16,10 +16,12 @@ from minuet.model.signal import (
     Continue,
     Reemit,
     Restore,
+    RunSignal,
     Start,
 )
+from minuet.model.status import ERROR
 from minuet.model.timer import Timer
-from minuet.model.token import Outcome
+from minuet.model.token import Failure, Outcome, TokenId
 
 _outcome = msgspec.json.Decoder(Outcome).decode
 _decoders = {kind: msgspec.json.Decoder(type_).decode for kind, type_ in SIGNAL_TYPES.items()}
@@ -27,12 +29,13 @@ _decoders = {kind: msgspec.json.Decoder(type_).decode for kind, type_ in SIGNAL_
 
 @dataclass(slots=True)
 class Batch:
-    """Signals of one partition, grouped by run in order of arrival. `cursor` is the last entry.
+    """Signals of partition `p`, grouped by run in order of arrival. `cursor` is the last entry.
 
     `poison` holds entries that cannot be decoded, with the reason. `archived` and `forget` name
     runs whose keys shrink or go.
     """
 
+    p: int
     cursor: str
     signals: int = 0
     oldest_ms: int = 0
@@ -56,16 +59,20 @@ def decode_batch(entries: Iterable[Entry]) -> Batch:
     batch: Batch | None = None
     for entry in entries:
         if batch is None:
-            batch = Batch(entry.id, oldest_ms=int(entry.id.split("-", 1)[0]))
+            batch = Batch(entry.p, entry.id, oldest_ms=int(entry.id.split("-", 1)[0]))
         batch.cursor = entry.id
         batch.signals += 1
         try:
             _decode_entry(batch, entry.fields)
-        except (ValueError, KeyError, msgspec.MsgspecError) as exc:
-            batch.poison.append((entry.fields, str(exc)))
+        except Exception as exc:  # a reason nobody thought of must not stop the partition
+            batch.poison.append((entry.fields, _reason(exc)))
     if batch is None:
         raise ValueError("a batch has at least one entry")
     return batch
+
+
+def _reason(exc: Exception) -> str:
+    return f"{type(exc).__name__}: {exc}"
 
 
 def _decode_entry(batch: Batch, fields: Fields) -> None:
@@ -78,38 +85,75 @@ def _decode_entry(batch: Batch, fields: Fields) -> None:
             for each in fields[1:]:
                 _add_completion(batch, each)
         case b"timer":
-            for timer in [Timer.parse(member) for member, _ in fields[1:]]:
-                _add_timer(batch, timer)
+            for member, due in fields[1:]:
+                _add_timer(batch, member, due)
         case _:
             _add_signal(batch, _decoders[kind.decode()](fields[1][1]))
 
 
+def _own(batch: Batch, run: str) -> str:
+    """The run id. Raises ValueError if it is of another partition, or could not be part of a
+    token id or timer."""
+    if not run.startswith(f"{batch.p}-") or "/" in run or " " in run:
+        raise ValueError(f"'{run[:80]}' is no run of partition {batch.p}")
+    return run
+
+
 def _add_completion(batch: Batch, given: tuple[str, bytes]) -> None:
-    """One bad result must not cost the good ones beside it: it alone is poison."""
+    """One bad result must not cost the good ones beside it: it alone is poison. If it names an
+    execution that one fails: it would wait for ever for a result that has come."""
     token, data = given
     try:
         run, node, gen, attempt = token.split("/")
-        completion = Completion(node, int(gen), int(attempt), _outcome(data))
-    except (ValueError, msgspec.MsgspecError) as exc:
-        batch.poison.append(([("k", b"done"), given], str(exc)))
-    else:
-        batch.add(run, completion)
+        _own(batch, run)
+        execution = node, int(gen), int(attempt)
+    except ValueError as exc:
+        batch.poison.append(([("k", b"done"), given], _reason(exc)))
+        return
+    try:
+        outcome = _outcome(data)
+    except Exception as exc:  # not msgspec's alone: too deep a nesting is a RecursionError
+        batch.poison.append(([("k", b"done"), given], _reason(exc)))
+        failure = Failure("bad_result", f"the result cannot be read: {exc}", retryable=False)
+        outcome = Outcome(ERROR, failure=failure)
+    batch.add(run, Completion(*execution, outcome))
 
 
-def _add_timer(batch: Batch, timer: Timer) -> None:
+def _add_timer(batch: Batch, member: str, due: bytes) -> None:
+    """As with results, one bad timer is poison alone."""
+    try:
+        timer = _timer(batch, member)
+    except ValueError as exc:
+        batch.poison.append(([("k", b"timer"), (member, due)], _reason(exc)))
+        return
     if timer.kind == "forget":
         batch.forget.add(timer.run)
     else:
         batch.add(timer.run, Fired(timer))
 
 
-def _add_signal(batch: Batch, signal: object) -> None:
+def _timer(batch: Batch, member: str) -> Timer:
+    """Raises ValueError unless it is a timer of this partition that routing understands."""
+    timer = Timer.parse(member)
+    _own(batch, timer.run)
+    match timer.kind:
+        case "forget" | "deadline":
+            _own(batch, timer.subject)
+        case "wait" | "retry":
+            TokenId.parse(timer.subject)
+        case other:
+            raise ValueError(f"no timer is called '{other[:80]}'")
+    return timer
+
+
+def _add_signal(batch: Batch, signal: RunSignal) -> None:
+    _own(batch, signal.run)
     match signal:
         case Start():
             batch.starts[signal.run] = signal
             batch.add(signal.run, signal)
         case Restore():
-            batch.restores[signal.run] = signal
+            batch.restores[signal.run] = _joined(batch.restores.get(signal.run), signal)
             batch.runs.setdefault(signal.run, [])
         case Archived():
             batch.archived[signal.run] = signal
@@ -117,3 +161,11 @@ def _add_signal(batch: Batch, signal: object) -> None:
             batch.add(signal.run, signal)
         case _:
             raise TypeError(f"no signal: {type(signal).__name__}")
+
+
+def _joined(earlier: Restore | None, restore: Restore) -> Restore:
+    """Both in one: the newer state (one history only grows), and a fork once told stays told."""
+    if earlier is None:
+        return restore
+    newer = max(earlier, restore, key=lambda each: each.seq)
+    return msgspec.structs.replace(newer, fork=earlier.fork or restore.fork)

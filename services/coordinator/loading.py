@@ -18,6 +18,7 @@ from .partition import OwnedPartition
 from .plans import PlanCache
 
 log = structlog.get_logger()
+_UNREADABLE = (ValueError, KeyError, msgspec.MsgspecError)
 _start = msgspec.json.Decoder(Start).decode
 
 
@@ -28,34 +29,48 @@ class Loader:
         self._bus = bus
         self._plans = plans
 
-    async def load(self, partition: OwnedPartition, batch: Batch) -> None:
-        """Fill `partition.states` for the runs of `batch`.
+    async def load(self, partition: OwnedPartition, batch: Batch) -> dict[str, Head]:
+        """Fill `partition.states` for the runs of `batch`; the heads of those that Redis knows
+        and that stay absent nonetheless.
 
         A run that neither Redis knows nor the batch starts stays absent; so does one that ended,
-        and one whose IR no store has.
+        and one whose IR no store has. One that cannot be read is poison of the batch.
         """
         missing = [run for run in batch.runs if run not in partition.states]
+        heads: dict[str, Head] = {}
         if not missing:
-            return
+            return heads
         found = await self._bus.load_runs(partition.p, missing)
         for run, loaded in zip(missing, found, strict=True):
-            if loaded is not None:
-                await self._from_redis(partition, run, loaded.fields)
-            elif run in batch.starts:
-                await self._fresh(partition, batch.starts[run])
+            try:
+                if loaded is not None:
+                    heads[run] = Head.decode(loaded.fields["head"].decode())
+                    await self._from_redis(partition, run, heads[run], loaded.fields)
+                elif run in batch.starts:
+                    await self._fresh(partition, batch.starts[run])
+            except _UNREADABLE as exc:
+                reason = f"the run cannot be read: {type(exc).__name__}: {exc}"
+                batch.poison.append(([("k", b"run"), ("run", run.encode())], reason))
+        return {run: head for run, head in heads.items() if run not in partition.states}
 
-    async def reload(self, partition: OwnedPartition, run: str) -> RunState | None:
-        """The run as Redis holds it, ignoring what is in memory."""
+    async def reload(
+        self, partition: OwnedPartition, run: str, start: Start | None
+    ) -> RunState | None:
+        """The run as Redis holds it, ignoring what is in memory; as `start` makes it if Redis
+        does not know it."""
         partition.states.pop(run, None)
         [loaded] = await self._bus.load_runs(partition.p, [run])
         if loaded is not None:
-            await self._from_redis(partition, run, loaded.fields)
+            head = Head.decode(loaded.fields["head"].decode())
+            await self._from_redis(partition, run, head, loaded.fields)
+        elif start is not None:
+            await self._fresh(partition, start)
         return partition.states.get(run)
 
     async def _from_redis(
-        self, partition: OwnedPartition, run: str, fields: Mapping[str, bytes]
+        self, partition: OwnedPartition, run: str, head: Head, fields: Mapping[str, bytes]
     ) -> None:
-        if Head.decode(fields["head"].decode()).status.ended or "meta" not in fields:
+        if head.status.ended or "meta" not in fields:
             return
         start = _start(fields["meta"])
         try:

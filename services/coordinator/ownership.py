@@ -17,7 +17,7 @@ from minuet.settings import CoordinatorSettings
 from . import metrics
 from .clock import RedisClock
 from .partition import OwnedPartition
-from .renewal import LeaseRenewer, RenewalThread
+from .renewal import Held, LeaseRenewer, RenewalThread
 
 log = structlog.get_logger()
 
@@ -28,7 +28,12 @@ class Bus(CoordinatorBus, SignalBus, Protocol):
 
 class Ownership:
     """`owned` maps partitions to what is held in memory of them. A partition that is lost is
-    acquired anew under a fresh owner, with nothing kept."""
+    acquired anew under a fresh owner, with nothing kept.
+
+    Who gives a partition up releases its lease: what lapses counts as the death of its owner, and
+    would cast suspicion on the first unread signal. Only a lease that was lost by a faulty commit
+    is left to lapse, so that the signal behind it is found. While a suspect is owned that was not
+    tried yet, nothing more is claimed: should it kill this process, no innocent is counted."""
 
     def __init__(
         self,
@@ -44,6 +49,8 @@ class Ownership:
         self._bus = bus
         self._clock = clock
         self._settings = settings
+        self._former: dict[int, str] = {}  # leases to release: partition -> owner
+        self._asked: dict[int, str] = {}  # acquisitions of unknown outcome: partition -> owner
         self._loop = asyncio.get_running_loop()
         self._renewal = RenewalThread(
             renewer,
@@ -61,11 +68,11 @@ class Ownership:
         """Claim, keep and give back partitions until `stop`; then release all."""
         self._renewal.start()
         while not stop.is_set():
+            self.changed.clear()  # before the round: what changes during it asks for another
             try:
                 await self._round()
             except BusUnavailable as exc:
                 log.warning("claiming_failed", error=str(exc))
-            self.changed.clear()
             # A third of the lease: a dead owner's partition is taken right after it lapses.
             await self._woken(stop, self._settings.lease_ms / 3000)
 
@@ -79,11 +86,14 @@ class Ownership:
     async def close(self) -> None:
         """Release every lease; call after the last commit was drained."""
         await asyncio.to_thread(self._renewal.stop)
-        for partition in list(self.owned.values()):
+        for p, owner in [(p, each.owner) for p, each in self.owned.items()] + [
+            *self._former.items(),
+            *self._asked.items(),
+        ]:
             try:
-                await self._bus.release(partition.p, partition.owner)
+                await self._bus.release(p, owner)
             except BusUnavailable as exc:
-                log.warning("release_failed", partition=partition.p, error=str(exc))
+                log.warning("release_failed", partition=p, error=str(exc))
         self.owned.clear()
         self._publish()
         try:
@@ -92,6 +102,7 @@ class Ownership:
             log.warning("leave_failed", error=str(exc))
 
     async def _round(self) -> None:
+        await self._release_former()
         partitions = await self._bus.partitions()
         if partitions is None:
             return  # nobody published how many there are: the orchestrator will
@@ -100,7 +111,7 @@ class Ownership:
         share = ceil(partitions / max(1, live))
         await self._give_back(share)
         for p in self._wanted(partitions):
-            if len(self.owned) >= share:
+            if len(self.owned) >= share or self._suspects():
                 break
             await self._claim(p)
 
@@ -110,19 +121,33 @@ class Ownership:
         order = [(first + i) % partitions for i in range(partitions)]
         return [p for p in order if p not in self.owned]
 
+    def _suspects(self) -> bool:
+        return any(each.is_suspect and not each.tried for each in self.owned.values())
+
+    async def _release_former(self) -> None:
+        for p, owner in list(self._former.items()):
+            await self._bus.release(p, owner)
+            if self._former.get(p) == owner:
+                del self._former[p]
+
     async def _claim(self, p: int) -> None:
-        owner = uuid.uuid4().hex[:16]
+        # The same owner until an answer comes: a lost reply may have brought the lease.
+        owner = self._asked.setdefault(p, uuid.uuid4().hex[:16])
         sent = self._clock.local()
         lease = await self._bus.acquire(p, owner, self._settings.lease_ms)
+        del self._asked[p]
         if lease is None:
             return
         self._clock.learn(sent, lease.now)
         partition = OwnedPartition(lease, self._bus, self._clock, self._on_lost)
-        partition.outstanding = await self._bus.backlog(p)
         self.owned[p] = partition
         metrics.TAKEOVERS.inc()
         log.info("partition_acquired", partition=p, commit=lease.commit, takeovers=lease.takeovers)
         self._publish()
+        try:
+            partition.outstanding.update(await self._bus.backlog(p))
+        except BusUnavailable as exc:  # it only sizes pages
+            log.warning("backlog_unknown", partition=p, error=str(exc))
 
     async def _give_back(self, share: int) -> None:
         for p in sorted(self.owned)[share:]:
@@ -130,30 +155,32 @@ class Ownership:
             self._publish()
             partition.lost = True  # the reader must not send for it any more
             await partition.drained()
-            await self._bus.release(p, partition.owner)
+            self._former[p] = partition.owner
+            await self._release_former()
             log.info("partition_released", partition=p)
 
-    def _on_lost(self, p: int) -> None:
-        self.owned.pop(p, None)
+    def _on_lost(self, partition: OwnedPartition) -> None:
+        if self.owned.get(partition.p) is partition:
+            del self.owned[partition.p]
+            if partition.lost_by != "error":
+                self._former[partition.p] = partition.owner
         self._publish()
         self.changed.set()
 
     def _publish(self) -> None:
-        self._renewal.leases = {p: each.owner for p, each in self.owned.items()}
+        self._renewal.leases = dict(self.owned)
         metrics.PARTITIONS.set(len(self.owned))
 
-    def _renewed(self, leases: Mapping[int, str], answer: dict[int, int | None]) -> None:
+    def _renewed(self, held: Mapping[int, Held], answer: dict[int, int | None]) -> None:
         """Runs in the renewal thread."""
-        self._loop.call_soon_threadsafe(self._judge, leases, answer)
+        self._loop.call_soon_threadsafe(self._judge, held, answer)
 
-    def _judge(self, leases: Mapping[int, str], answer: dict[int, int | None]) -> None:
+    def _judge(self, held: Mapping[int, Held], answer: dict[int, int | None]) -> None:
         for p, number in answer.items():
             partition = self.owned.get(p)
-            if partition is None or partition.owner != leases[p]:
+            if partition is None or partition.owner != held[p].owner:
                 continue
             if number is None:
                 partition.give_up("lease_lost")
-            elif number < partition.renewed_at:
+            elif number < held[p].acknowledged:
                 partition.give_up("server_went_back")
-            # What is acknowledged now must be there at the next renewal.
-            partition.renewed_at = partition.acknowledged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -21,8 +21,20 @@ class LeaseRenewer(Protocol):
         is not ours. Raises BusUnavailable."""
 
 
+class Leased(Protocol):
+    """A partition, as far as its lease goes; `acknowledged` is the last commit so far."""
+
+    owner: str
+    acknowledged: int
+
+
+class Held(NamedTuple):
+    owner: str
+    acknowledged: int
+
+
 class RenewalThread:
-    """Calls `report(owner by partition, answer)` after each round, from this thread.
+    """Calls `report(what was held when it asked, answer)` after each round, from this thread.
 
     `leases` is read at each round: replace the mapping as a whole, never change it.
     """
@@ -30,12 +42,12 @@ class RenewalThread:
     def __init__(
         self,
         renewer: LeaseRenewer,
-        report: Callable[[Mapping[int, str], dict[int, int | None]], None],
+        report: Callable[[Mapping[int, Held], dict[int, int | None]], None],
         *,
         lease_ms: int,
         every_ms: int,
     ) -> None:
-        self.leases: Mapping[int, str] = {}
+        self.leases: Mapping[int, Leased] = {}
         self._renewer = renewer
         self._report = report
         self._lease_ms = lease_ms
@@ -54,13 +66,15 @@ class RenewalThread:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._every_s):
-            leases = self.leases
-            if not leases:
+            # Read before asking: what was acknowledged by then must be there.
+            held = {p: Held(each.owner, each.acknowledged) for p, each in self.leases.items()}
+            if not held:
                 continue
+            owners = {p: each.owner for p, each in held.items()}
             try:
-                answer = self._renewer.renew(leases, self._lease_ms)
+                answer = self._renewer.renew(owners, self._lease_ms)
             except BusUnavailable as exc:
                 # Nothing to report: if the lease lapses, the fence decides.
                 log.warning("renewal_failed", error=str(exc))
             else:
-                self._report(leases, answer)
+                self._report(held, answer)

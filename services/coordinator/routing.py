@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
-from minuet.ir.advance import abort, advance, reinstate
+from minuet.ir.advance import abort, advance
 from minuet.ir.run_state import RunState
 from minuet.ir.transition import Completion, RunInput
-from minuet.model.errors import NotFound
-from minuet.model.signal import Restore
-from minuet.model.state import RunSnapshot
+from minuet.model.errors import StoreUnavailable
+from minuet.model.signal import Start
 
 from . import metrics
 from .assembler import Assembler
 from .batch import Batch
 from .clock import RedisClock
 from .loading import Loader
-from .partition import OwnedPartition
+from .partition import Installed, OwnedPartition
 from .plans import Blobs, PlanCache
+from .restoring import RestoredRun, Restores
 
 log = structlog.get_logger()
-_snapshot = msgspec.json.Decoder(RunSnapshot).decode
 _encode = msgspec.json.Encoder().encode
+
+
+class Known(NamedTuple):
+    """What the batch itself tells of a run."""
+
+    start: Start | None
+    restored: RestoredRun | None
 
 
 class BatchRouter:
@@ -39,27 +46,46 @@ class BatchRouter:
         slots: Mapping[str, float],
     ) -> None:
         self._loader = loader
-        self._plans = plans
-        self._blobs = blobs
+        self._restores = Restores(plans, blobs, clock)
         self._clock = clock
         self._slots = slots
 
     async def route(self, partition: OwnedPartition, batch: Batch, *, refuse: bool = False) -> None:
         """Route and send. With `refuse` the runs that the batch names are not routed but failed
-        (the batch brought down its owners before). Raises BusUnavailable."""
+        (the batch brought down its owners before).
+
+        Raises BusUnavailable; StoreUnavailable if nothing happened yet, the batch may be routed
+        again. Any failure after that leaves the partition lost: memory is ahead of Redis."""
         restored = await self._prepare(partition, batch)
         if restored is None:
             return
+        try:
+            await self._route_prepared(partition, batch, restored, refuse)
+        except StoreUnavailable:
+            partition.give_up("store_unavailable")
+            raise
+        except BaseException:
+            partition.give_up("error")
+            raise
+
+    async def _route_prepared(
+        self,
+        partition: OwnedPartition,
+        batch: Batch,
+        restored: Mapping[str, RestoredRun],
+        refuse: bool,
+    ) -> None:
         started = self._clock.local()
         assembler = Assembler(
             partition.p, partition.owner, partition.number, batch.cursor, self._clock.now()
         )
-        for run in restored:
-            state = partition.states[run]
-            assembler.add(state, reinstate(state, self._clock.now()), replace=True)
+        for each in restored.values():
+            partition.states[each.run] = each.install(assembler)
+            partition.restores[each.run] = Installed(each.last, partition.number)
         ended: list[str] = []
         for run, inputs in batch.runs.items():
-            if not await self._route_run(partition, assembler, run, inputs, refuse):
+            known = Known(batch.starts.get(run), restored.get(run))
+            if not await self._route_run(partition, assembler, run, inputs, known, refuse):
                 return  # the partition was lost meanwhile
             routed = partition.states.get(run)
             if routed is not None and routed.status.ended:
@@ -74,15 +100,19 @@ class BatchRouter:
             metrics.PAGE_TOKENS.observe(len(page.tokens))
         partition.send(commit, ended, batch.oldest_ms)
 
-    async def _prepare(self, partition: OwnedPartition, batch: Batch) -> list[str] | None:
-        """Bring everything into memory that routing needs; the runs restored by it, or None if
-        the partition was lost meanwhile."""
+    async def _prepare(
+        self, partition: OwnedPartition, batch: Batch
+    ) -> dict[str, RestoredRun] | None:
+        """Bring everything into memory that routing needs; the runs to be restored, not yet
+        installed, or None if the partition was lost meanwhile."""
         await partition.room()
-        if not partition.lost:
-            await self._loader.load(partition, batch)
-        restored = [
-            each.run for each in batch.restores.values() if await self._restore(partition, each)
-        ]
+        await partition.shrink()
+        heads = await self._loader.load(partition, batch)
+        restored: dict[str, RestoredRun] = {}
+        for each in batch.restores.values():
+            found = await self._restores.read(partition, each, heads.get(each.run))
+            if found is not None:
+                restored[each.run] = found
         return None if partition.lost else restored
 
     async def _route_run(
@@ -91,8 +121,11 @@ class BatchRouter:
         assembler: Assembler,
         run: str,
         inputs: list[RunInput],
+        known: Known,
         refuse: bool,
     ) -> bool:
+        if not inputs:
+            return True  # a restore alone: it went on when it was installed
         state = partition.states.get(run)
         if state is None or state.status.ended:
             self._count_dropped(inputs)
@@ -100,15 +133,16 @@ class BatchRouter:
         self._note_completions(partition, state, inputs)
         if refuse:
             reason = "its signals stopped several coordinators in a row"
-            return await self._abort(partition, assembler, run, reason)
+            return await self._abort(partition, assembler, run, known, reason)
         try:
             transition = advance(state, inputs, self._clock.now(), assembler.limits())
+            assembler.add(state, transition)
         except Exception as exc:  # a bug, or a poison signal: this run fails, the others go on
             log.exception("routing_failed", run_id=run, partition=partition.p)
-            return await self._abort(partition, assembler, run, f"{type(exc).__name__}: {exc}")
+            reason = f"{type(exc).__name__}: {exc}"
+            return await self._abort(partition, assembler, run, known, reason)
         if transition.dropped:
             metrics.DROPPED.labels("stale").inc(transition.dropped)
-        assembler.add(state, transition)
         return True
 
     def _note_completions(
@@ -125,32 +159,27 @@ class BatchRouter:
             metrics.STEPS.inc(steps)
 
     async def _abort(
-        self, partition: OwnedPartition, assembler: Assembler, run: str, message: str
+        self,
+        partition: OwnedPartition,
+        assembler: Assembler,
+        run: str,
+        known: Known,
+        message: str,
     ) -> bool:
-        """Fail the run from its last committed state: the copy in memory is half changed."""
+        """Fail the run from its last committed state: the copy in memory is half changed. If this
+        very batch restores or starts it, from what that made of it."""
         await partition.drained()
+        state: RunState | None
+        if known.restored is not None:
+            state = partition.states[run] = known.restored.again(assembler)
+        else:
+            state = await self._loader.reload(partition, run, known.start)
         if partition.lost:
             return False
-        state = await self._loader.reload(partition, run)
         metrics.POISONED.inc()
         assembler.dead_letter("internal_error", run, "", _encode({"error": message}))
         if state is not None:
             assembler.add(state, abort(state, message))
-        return True
-
-    async def _restore(self, partition: OwnedPartition, restore: Restore) -> bool:
-        """Replace the state in memory by what Postgres holds; whether that was called for."""
-        own = partition.states.get(restore.run)
-        if own is not None and own.seq >= restore.seq and not restore.fork:
-            return False
-        try:
-            data = await self._blobs.get(restore.tenant, restore.state.digest)
-            snapshot = _snapshot(data)
-            plan = await self._plans.get(restore.tenant, snapshot.start.ir)
-        except (NotFound, msgspec.MsgspecError) as exc:
-            log.error("restore_unreadable", run_id=restore.run, error=str(exc))
-            return False
-        partition.states[restore.run] = RunState.from_snapshot(plan, snapshot)
         return True
 
     def _count_dropped(self, inputs: list[RunInput]) -> None:
@@ -158,9 +187,12 @@ class BatchRouter:
             metrics.DROPPED.labels(type(given).__name__.lower()).inc()
 
     def _finish(self, partition: OwnedPartition, batch: Batch, assembler: Assembler) -> None:
+        # Postgres has its end: should Redis have gone back to a time when it lived, that is past.
         for run in batch.archived:
+            partition.states.pop(run, None)
             assembler.purge(run)
         for run in batch.forget:
+            partition.states.pop(run, None)
             assembler.unlink(run)
         for fields, reason in batch.poison:
             metrics.POISONED.inc()

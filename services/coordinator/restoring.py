@@ -1,0 +1,99 @@
+"""Restores: whether one is called for, and the state that it brings."""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+
+from minuet.ir.advance import reinstate
+from minuet.ir.plan import Plan
+from minuet.ir.run_state import RunState
+from minuet.ir.transition import Limits
+from minuet.model.errors import NotFound
+from minuet.model.signal import Restore
+from minuet.model.state import Head, RunSnapshot
+
+from .assembler import Assembler
+from .clock import RedisClock
+from .partition import OwnedPartition
+from .plans import Blobs, PlanCache
+
+log = structlog.get_logger()
+_snapshot = msgspec.json.Decoder(RunSnapshot).decode
+
+
+class RestoredRun:
+    """A run as Postgres holds it, read whole before anything in memory changes."""
+
+    def __init__(self, plan: Plan, snapshot: RunSnapshot, now: int) -> None:
+        """Raises KeyError or ValueError if the snapshot does not fit the plan."""
+        self.run = snapshot.start.run
+        self._plan = plan
+        self._snapshot = snapshot
+        self._now = now
+        self._state = RunState.from_snapshot(plan, snapshot)
+        self.last = self._state.last
+        self._limits = Limits()
+
+    def install(self, assembler: Assembler) -> RunState:
+        """Let the state go on; once."""
+        state = self._state
+        self._limits = assembler.limits()
+        assembler.add(state, reinstate(state, self._now, self._limits), replace=True)
+        return state
+
+    def again(self, assembler: Assembler) -> RunState:
+        """The state as `install` left it, made anew: what came after it went wrong."""
+        state = RunState.from_snapshot(self._plan, self._snapshot)
+        reinstate(state, self._now, self._limits)
+        state.last = assembler.id
+        return state
+
+
+class Restores:
+    """Judges and reads `restore` signals."""
+
+    def __init__(self, plans: PlanCache, blobs: Blobs, clock: RedisClock) -> None:
+        self._plans = plans
+        self._blobs = blobs
+        self._clock = clock
+
+    async def read(
+        self, partition: OwnedPartition, restore: Restore, head: Head | None
+    ) -> RestoredRun | None:
+        """The run to install, or None if that is not called for or cannot be read. `head` is what
+        Redis knows of a run that is not in memory. Raises StoreUnavailable."""
+        own = partition.states.get(restore.run)
+        seq = own.seq if own is not None else head.seq if head is not None else -1
+        if seq >= restore.seq and not restore.fork:
+            return None
+        try:
+            found = await self._read(restore)
+        except (NotFound, msgspec.MsgspecError, ValueError, KeyError) as exc:
+            log.error("restore_unreadable", run_id=restore.run, error=str(exc))
+            return None
+        if seq >= restore.seq and self._is_behind(partition, found):
+            log.info("restore_obsolete", run_id=restore.run, seq=restore.seq)
+            return None
+        return found
+
+    async def _read(self, restore: Restore) -> RestoredRun:
+        snapshot = _snapshot(await self._blobs.get(restore.tenant, restore.state.digest))
+        if snapshot.start.run != restore.run:
+            raise ValueError(f"the state is of run {snapshot.start.run}")
+        plan = await self._plans.get(restore.tenant, snapshot.start.ir)
+        return RestoredRun(plan, snapshot, self._clock.now())
+
+    def _is_behind(self, partition: OwnedPartition, found: RestoredRun) -> bool:
+        """Whether our history goes through that state already: then the fork it tells of is mended,
+        and going back to it would part from what was recorded since.
+
+        Commits of one ownership are one line; only a restore installed meanwhile leaves it.
+        """
+        installed = partition.restores.get(found.run)
+        if installed is not None and installed.last == found.last:
+            return True
+        owner, _, number = found.last.rpartition("/")
+        if owner != partition.owner or not number.isdigit():
+            return False
+        return installed is None or int(number) > installed.number
