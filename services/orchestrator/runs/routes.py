@@ -11,6 +11,7 @@ from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParam
 from minuet.model.errors import InvalidInput
 from minuet.model.status import NODE_STATUS_BY_WORD
 from minuet.store.page import DEFAULT_LIMIT, MAX_LIMIT
+from minuet.views.schemas import NodeView, RunView
 
 from ..bodies import check_media_type, convert, parse_strictly, read_bytes
 from ..core import FromCore
@@ -23,9 +24,7 @@ from .schemas import (
     LivePage,
     LogPage,
     NodePage,
-    NodeView,
     RunPage,
-    RunView,
     StartBody,
 )
 from .starting import check_key

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from minuet.views.schemas import EventView, NodeView, RunLineView
+
 Label = Annotated[str, Meta(max_length=200)]
 
 
@@ -44,28 +46,6 @@ class CommandView(msgspec.Struct, frozen=True):
     status: str
 
 
-class NodeView(msgspec.Struct, omit_defaults=True):
-    """One node of a run. An output above 4 KiB is not here: `output_ref` names its blob, or
-    `output_omitted` says that `GET /runs/{id}/nodes/{node}` has it."""
-
-    id: str
-    type: str
-    status: str
-    gen: int = 0
-    attempt: int = 0
-    iteration: int = 0
-    port: str | None = None
-    started_at: int | None = None
-    ended_at: int | None = None
-    due_at: int | None = None
-    worker: str | None = None
-    skipped: bool = False
-    output: Any = None
-    output_ref: dict[str, Any] | None = None
-    output_omitted: bool = False
-    error: dict[str, Any] | None = None
-
-
 class NodePage(msgspec.Struct, frozen=True):
     """Nodes as of event `seq`, in topological order."""
 
@@ -74,61 +54,9 @@ class NodePage(msgspec.Struct, frozen=True):
     next_cursor: str | None = None
 
 
-class RunView(msgspec.Struct, frozen=True):
-    """A run as far as it is recorded: `seq` is its last event. At most 200 nodes are listed."""
-
-    id: str
-    workflow: str
-    version: int | None
-    status: str
-    seq: int
-    counter: int
-    inputs: Any
-    inputs_ref: dict[str, Any] | None
-    outputs: Any
-    outputs_ref: dict[str, Any] | None
-    error: dict[str, Any] | None
-    labels: dict[str, str]
-    principal: str
-    idempotency_key: str | None
-    retry_of: str | None
-    patches: int
-    document_digest: str
-    accepted_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    nodes: list[NodeView]
-    nodes_next_cursor: str | None
-
-
-class RunLineView(msgspec.Struct, frozen=True):
-    id: str
-    workflow: str
-    version: int | None
-    status: str
-    counter: int
-    labels: dict[str, str]
-    accepted_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-
-
 class RunPage(msgspec.Struct, frozen=True):
     items: list[RunLineView]
     next_cursor: str | None = None
-
-
-class EventView(msgspec.Struct, omit_defaults=True):
-    """One event of the history; `id` counts 1, 2, 3 ... within the run."""
-
-    id: int
-    run: str
-    type: str
-    time: int
-    node: str | None = None
-    gen: int | None = None
-    data: dict[str, Any] = {}
-    v: int = msgspec.field(default_factory=lambda: 1)
 
 
 class EventPage(msgspec.Struct, frozen=True):
