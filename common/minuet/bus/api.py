@@ -168,6 +168,46 @@ class SignalBus(Protocol):
         that a change means that acknowledged writes may be gone."""
 
 
+# ── reconciler ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSpan:
+    """`cursor` is the last signal that a commit consumed, `last` the newest one; equal if nothing
+    is unread."""
+
+    cursor: str
+    last: str
+
+    def has_passed(self, signal: str) -> bool:
+        """Whether the owner has consumed `signal`."""
+        return id_order(self.cursor) >= id_order(signal)
+
+
+def id_order(id: str) -> tuple[int, int]:
+    """What entry ids are ordered by; as text they are not."""
+    ms, n = id.split("-")
+    return int(ms), int(n)
+
+
+class ReconcilerBus(SignalBus, Protocol):
+    """Looks at everything and changes nothing; what must change is asked of the owner."""
+
+    async def load_runs(self, p: int, runs: Sequence[str]) -> list[Loaded | None]: ...
+
+    async def read_signals(
+        self, cursors: Mapping[int, str], *, count: int, block_ms: int
+    ) -> list[Entry]: ...
+
+    async def signal_span(self, p: int) -> SignalSpan: ...
+
+    async def task_tokens(self, p: int, type: str, *, limit: int) -> set[str] | None:
+        """Ids of all tokens in entries of `{p}:tasks:<type>`, undelivered or in a worker's hands;
+        of a page that was split also those that left it. A token that stays in the stream while
+        this reads is found, whichever entry it moves to. None if it cannot be told: there are
+        more than `limit` entries, or a worker holds one whose content is gone."""
+
+
 # ── workers ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -11,10 +11,10 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from minuet.model.errors import Overloaded
 
-from .api import Entry, Fields
+from .api import Entry, Fields, SignalSpan
 from .memory_coordinator import MemoryCoordinator
 from .memory_core import MemoryCore, read_streams, remote
-from .memory_stream import check_entries, parse_id
+from .memory_stream import Stream, check_entries, format_id, parse_id
 from .memory_worker import MemoryWorker
 
 
@@ -52,6 +52,22 @@ class MemorySignals(MemoryCore):
     @remote
     def server_id(self) -> str:
         return f"memory-{self._starts}"
+
+
+class MemoryReconciler(MemoryCore):
+    @remote
+    def signal_span(self, p: int) -> SignalSpan:
+        part = self._partition(p)
+        cursor = part.lease.cursor if part.lease else (0, 0)
+        return SignalSpan(format_id(cursor), format_id(part.signals.newest() or cursor))
+
+    @remote
+    def task_tokens(self, p: int, type: str, *, limit: int) -> set[str] | None:
+        stream = self._partition(p).tasks.get(type) or Stream()
+        entries = list(stream.after((0, 0), limit + 1))
+        if len(entries) > limit:
+            return None
+        return {token for _, fields in entries for token, _ in fields}
 
 
 class MemoryRecorder(MemoryCore):
@@ -131,9 +147,10 @@ class MemoryCache(MemoryCore):
 class MemoryBus(
     MemoryCoordinator,
     MemorySignals,
+    MemoryReconciler,
     MemoryWorker,
     MemoryRecorder,
     MemoryAnnouncements,
     MemoryCache,
 ):
-    """CoordinatorBus, SignalBus, WorkerBus, RecorderBus and CacheBus over one memory."""
+    """Every role of `minuet.bus.api` over one memory."""

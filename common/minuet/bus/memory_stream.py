@@ -70,6 +70,9 @@ class Stream:
     def first_after(self, cursor: StreamId) -> StreamId | None:
         return next((id for id, _ in self.after(cursor, 1)), None)
 
+    def newest(self) -> StreamId | None:
+        return self._ids[-1] if self._ids else None
+
     def entry(self, id: StreamId) -> Fields | None:
         return self._entries.get(id)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from .redis_coordinator import RedisCoordinator
+from .redis_reconciler import RedisReconciler
 from .redis_recorder import RedisRecorder
 from .redis_registry import RedisRegistry
 from .redis_signals import RedisSignals
 from .redis_worker import RedisWorker
 
 
-class RedisBus(RedisCoordinator, RedisSignals, RedisWorker, RedisRegistry, RedisRecorder):
+class RedisBus(
+    RedisCoordinator, RedisSignals, RedisReconciler, RedisWorker, RedisRegistry, RedisRecorder
+):
     """`bus = await RedisBus.connect(url, prefix)`, at the end `await bus.close()`.
 
     One connection for calls, one more for each blocking read under way. Belongs to the loop that

@@ -17,9 +17,9 @@ from minuet.bus.api import (
     Entry,
     Fields,
     Page,
+    ReconcilerBus,
     RecorderBus,
     RunWrite,
-    SignalBus,
     WorkerBus,
 )
 from minuet.bus.memory import MemoryBus
@@ -32,7 +32,7 @@ SOON_MS = 30
 """A lease or idle time that is over soon: tests wait for its effect, never for the time."""
 
 
-class Bus(CoordinatorBus, SignalBus, WorkerBus, RecorderBus, CacheBus, Protocol):
+class Bus(CoordinatorBus, ReconcilerBus, WorkerBus, RecorderBus, CacheBus, Protocol):
     """Everything at once, as the adapters offer it."""
 
     def announcements(self) -> AsyncGenerator[bytes, None]: ...

@@ -229,3 +229,15 @@ async def test_server_info_names_the_server(bus: RedisBus, client: Redis) -> Non
 async def test_nobody_listening_fails_to_connect(tmp_path: Path) -> None:
     with pytest.raises(BusUnavailable):
         await RedisBus.connect(f"unix://{tmp_path / 'none'}")
+
+
+async def test_what_a_worker_holds_without_content_is_not_told(
+    bus: RedisBus, client: Redis, key_prefix: str
+) -> None:
+    await bus.acquire(0, "o", LONG_MS)
+    await page(bus)
+    (held,) = await take(bus)
+    client.xdel(Keys(key_prefix).tasks(0, TYPE), held.id)
+    assert await bus.task_tokens(0, TYPE, limit=9) is None
+    await bus.claim(0, TYPE, "other", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"{}")
+    assert await bus.task_tokens(0, TYPE, limit=9) == set()

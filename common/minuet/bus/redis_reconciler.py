@@ -1,0 +1,67 @@
+"""What the reconciler looks at on Redis, beside what it shares with others."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .api import SignalSpan
+from .codes import BusFault
+from .redis_core import RedisCore
+from .task_calls import GROUP
+from .wire import Argument
+
+ENTRIES_A_CALL: Final = 100
+DELIVERIES: Final = "d"
+"""Not a token: how often the tokens of an entry were delivered before."""
+
+
+class RedisReconciler(RedisCore):
+    async def signal_span(self, p: int) -> SignalSpan:
+        newest, cursor = await self._redis.call_many(
+            [
+                (b"XREVRANGE", self._keys.signals(p), b"+", b"-", b"COUNT", 1),
+                (b"HGET", self._keys.lease(p), b"cursor"),
+            ]
+        )
+        at = (cursor or b"0-0").decode()
+        return SignalSpan(at, newest[0][0].decode() if newest else at)
+
+    async def task_tokens(self, p: int, type: str, *, limit: int) -> set[str] | None:
+        stream = self._keys.tasks(p, type)
+        if await self._redis.call(b"XLEN", stream) > limit:
+            return None
+        ids: set[bytes] = set()
+        tokens: set[str] = set()
+        after = b"-"
+        # Upwards: a token that moves meanwhile moves to a newer entry.
+        while page := await self._redis.call(
+            b"XRANGE", stream, after, b"+", b"COUNT", ENTRIES_A_CALL
+        ):
+            ids.update(id for id, _ in page)
+            tokens.update(name.decode() for _, flat in page for name in flat[::2])
+            if len(ids) > limit or len(page) < ENTRIES_A_CALL:
+                break
+            after = b"(" + page[-1][0]
+        if len(ids) > limit or await self._has_hollow(stream, ids, limit):
+            return None
+        return tokens - {DELIVERIES}
+
+    async def _has_hollow(self, stream: str, ids: set[bytes], limit: int) -> bool:
+        """Whether a worker holds an entry that was deleted under it: it may be at work on tokens
+        that nobody else can name. `ids` are the entries that have a content."""
+        try:
+            held = await self._redis.call(*_pending(stream, b"-", b"+", limit + 1))
+        except BusFault as exc:
+            if str(exc).startswith("NOGROUP"):
+                return False  # no worker ever came
+            raise
+        unknown = [row[0] for row in held if row[0] not in ids]
+        contents = await self._redis.call_many([(b"XRANGE", stream, id, id) for id in unknown])
+        # What has a content came after the reading. What lacks one may just have been finished.
+        hollow = [id for id, content in zip(unknown, contents, strict=True) if not content]
+        still = await self._redis.call_many([_pending(stream, id, id, 1) for id in hollow])
+        return any(still)
+
+
+def _pending(stream: str, first: bytes, last: bytes, count: int) -> tuple[Argument, ...]:
+    return b"XPENDING", stream, GROUP, first, last, count
