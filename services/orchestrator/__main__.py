@@ -25,7 +25,6 @@ from minuet.telemetry.probes import ProbeServer
 
 from .app import create_app
 from .core import Core, assemble
-from .reconciler import Reconciler
 from .serving import check_port, serve
 
 log = structlog.get_logger(__name__)
@@ -85,10 +84,6 @@ async def _run(settings: Settings, core: Core) -> None:
     duties: dict[str, Duty] = {
         name: partial(_until_stopped, duty) for name, duty in core.duties().items()
     }
-    reconciler = Reconciler(
-        core.db, core.bus, core.cas, interval_s=settings.orchestrator.reconcile_interval_s
-    )
-    duties["reconciler"] = reconciler.run
     duties["api"] = partial(_serve, settings, core, ready)
     async with probes:
         await run_service("orchestrator", duties, drain_s=settings.drain.timeout_s)

@@ -26,3 +26,10 @@ REDIS_MEMORY: Final = Gauge(
 RESTORES: Final = Counter(
     "minuet_reconciler_restores_total", "Restores sent, and those that could not be made", ["kind"]
 )
+REEMITTED: Final = Counter(
+    "minuet_reconciler_reemitted_tokens_total", "Tokens that stood in no stream, asked for again"
+)
+REEMIT_SKIPPED: Final = Counter(
+    "minuet_reconciler_reemit_skipped_total",
+    "Searches for lost tokens given up because of a backlog", ["place"],
+)  # fmt: skip

@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from minuet.bus.api import Fields, SignalBus
+from minuet.bus.api import Fields, ReconcilerBus
 from minuet.model.errors import NotFound, Unavailable
 from minuet.model.state import Head
 from minuet.service import stopped_within
@@ -20,8 +20,11 @@ from minuet.store import history
 from minuet.store.database import Database
 from minuet.store.history import LiveRun
 
+from .lost_tokens import LostTokens
 from .metrics import RESTORES
-from .restore import Cas, RestoreMaker
+from .plans import Plans
+from .ports import Cas
+from .restore import RestoreMaker
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +47,7 @@ class Reconciler:
     def __init__(
         self,
         database: Database,
-        bus: SignalBus,
+        bus: ReconcilerBus,
         cas: Cas,
         *,
         interval_s: float = 30.0,
@@ -52,7 +55,9 @@ class Reconciler:
     ) -> None:
         self._database = database
         self._bus = bus
-        self._maker = RestoreMaker(cas)
+        plans = Plans(cas)
+        self._maker = RestoreMaker(cas, plans)
+        self._lost = LostTokens(bus, plans, clock=clock)
         self._interval_s = interval_s
         self._clock = clock
         self._server_id: str | None = None
@@ -75,6 +80,8 @@ class Reconciler:
             if not await c.fetchval("select pg_try_advisory_xact_lock($1)", LOCK_KEY):
                 return
             server_id = await self._bus.server_id()
+            if server_id != self._server_id:
+                self._lost.forget()
             if server_id != self._server_id or self._clock() >= self._sweep_at:
                 self._plan_next(await self.sweep(), server_id)
             else:
@@ -90,7 +97,9 @@ class Reconciler:
         self._server_id, self._sweep_at = server_id, self._clock() + wait_s
 
     async def sweep(self) -> int:
-        """Compare every live run with Redis; how many restores were sent."""
+        """Compare every live run with Redis and look for lost tokens of those that stand still;
+        how many restores were sent."""
+        self._lost.begin()
         await self._bus.publish_partitions(await self._database.partitions())
         sent = await self._heal(await self._suspects())
         after = ""
@@ -99,6 +108,7 @@ class Reconciler:
                 runs = await history.live_runs(c, after=after, limit=PAGE)
             sent += await self._heal([run for run in runs if not run.suspect])
             if len(runs) < PAGE:
+                await self._lost.resend()
                 return sent
             after = runs[-1].id
 
@@ -113,17 +123,23 @@ class Reconciler:
         by_partition: defaultdict[int, list[LiveRun]] = defaultdict(list)
         for run in runs:
             by_partition[run.partition].append(run)
+        return sum([await self._heal_partition(p, of_p) for p, of_p in by_partition.items()])
+
+    async def _heal_partition(self, p: int, runs: list[LiveRun]) -> int:
+        texts = await self._bus.heads(p, [run.id for run in runs])
         sent = 0
-        for p, of_p in by_partition.items():
-            heads = await self._bus.heads(p, [run.id for run in of_p])
-            for run, head in zip(of_p, heads, strict=True):
-                if await self._wants_restore(run, head):
-                    sent += await self._restore(p, run)
+        whole: list[tuple[str, Head]] = []
+        for run, text in zip(runs, texts, strict=True):
+            head = _head(run, text)
+            if await self._wants_restore(run, head):
+                sent += await self._restore(p, run)
+            elif head is not None and not run.suspect:
+                whole.append((run.id, head))
+        await self._lost.note(p, whole)
         return sent
 
-    async def _wants_restore(self, run: LiveRun, head: bytes | None) -> bool:
+    async def _wants_restore(self, run: LiveRun, held: Head | None) -> bool:
         """Redis may be ahead (not yet recorded), never behind."""
-        held = Head.decode(head.decode()) if head else None
         if not run.suspect:
             return held is None or held.seq < run.seq
         if held and (held.seq, held.last) == (run.seq, run.last_commit):
@@ -154,3 +170,12 @@ class Reconciler:
         RESTORES.labels("fork" if restore.fork else "behind").inc(sent)
         log.warning("restore_sent", run_id=run.id, seq=stored.seq, fork=restore.fork)
         return sent
+
+
+def _head(run: LiveRun, text: bytes | None) -> Head | None:
+    """One that cannot be read counts as lost: the restore writes it anew."""
+    try:
+        return None if text is None else Head.decode(text.decode())
+    except ValueError as error:
+        log.error("head_unreadable", run_id=run.id, reason=str(error))
+        return None

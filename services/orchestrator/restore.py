@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 
 from minuet.ir.fold import fold
 from minuet.ir.plan import Plan
-from minuet.model.errors import NotFound
 from minuet.model.event import Event
-from minuet.model.ir import Ir
 from minuet.model.signal import Restore
 from minuet.model.token import CasRef
 from minuet.store.history import StoredRun
 
+from .plans import Plans
 from .start import start_of
 
-PLANS: Final = 64
-
-_decode_ir = msgspec.json.Decoder(Ir).decode
 _decode_events = msgspec.json.Decoder(list[Event]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -28,22 +24,20 @@ _encode = msgspec.json.Encoder().encode
 class Cas(Protocol):
     """The part of the content-addressed store that is needed here; `put` is durable."""
 
-    async def get(self, tenant: str, digest: str) -> bytes | None: ...
-
     async def put(self, tenant: str, data: bytes) -> str: ...
 
 
 class RestoreMaker:
-    """Folds histories; keeps a few compiled documents, because many runs share one."""
+    """Folds histories."""
 
-    def __init__(self, cas: Cas) -> None:
+    def __init__(self, cas: Cas, plans: Plans) -> None:
         self._cas = cas
-        self._plans: dict[tuple[str, str], Plan] = {}
+        self._plans = plans
 
     async def make(self, run: StoredRun, *, not_after: int) -> Restore:
         """The signal, its state stored durably. Raises NotFound if the compiled document is
         gone, ValueError or KeyError if the history does not fit it, Unavailable."""
-        plan = await self._plan(run.start.tenant, run.start.ir_digest)
+        plan = await self._plans.get(run.start.tenant, run.start.ir_digest)
         # Off the loop: a history of thousands of nodes takes a while.
         state = await asyncio.to_thread(snapshot_of, plan, run)
         digest = await self._cas.put(run.start.tenant, state)
@@ -55,18 +49,6 @@ class RestoreMaker:
             fork=run.fork,
             not_after=not_after,
         )
-
-    async def _plan(self, tenant: str, digest: str) -> Plan:
-        plan = self._plans.get((tenant, digest))
-        if plan is None:
-            data = await self._cas.get(tenant, digest)
-            if data is None:
-                raise NotFound(f"no compiled document {digest}")
-            plan = await asyncio.to_thread(lambda: Plan(_decode_ir(data), digest))
-            if len(self._plans) >= PLANS:
-                self._plans.pop(next(iter(self._plans)))
-            self._plans[tenant, digest] = plan
-        return plan
 
 
 def snapshot_of(plan: Plan, run: StoredRun) -> bytes:
