@@ -66,15 +66,26 @@ class Configs:
             else:
                 self._faults.error(at + fault.pointer, fault.message)
         if not found and each.kind.builtin and each.node.type == "wait":
-            self._check_wait(config.get("for"), at)
+            self._check_duration(config.get("for"), f"{at}/for")
+        if not found and each.is_hitl:
+            self._check_duration(config.get("timeout"), f"{at}/timeout")
+            self._check_form(config.get("form"), f"{at}/form")
 
-    def _check_wait(self, duration: Any, at: str) -> None:
+    def _check_duration(self, duration: Any, at: str) -> None:
         if duration is None or "${" in duration:
             return
         try:
             duration_ms(duration)
         except InvalidInput as exc:
-            self._faults.error(f"{at}/for", str(exc))
+            self._faults.error(at, str(exc))
+
+    def _check_form(self, form: Any, at: str) -> None:
+        if form is None or b"${" in canonical_json(form):
+            return
+        try:
+            Checker(form)
+        except BadSchema as exc:
+            self._faults.error(at, f"this is no JSON Schema: {exc}")
 
     def _checkers_of(self, kind: NodeType, at: str) -> tuple[Checker, Checker | None] | None:
         if kind.name not in self._checkers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from minuet.model.status import ERROR, SUCCESS, TIMEOUT
+from minuet.model.status import APPROVED, ERROR, REJECTED, SUCCESS, TIMEOUT
 
 from .draft import Draft, EdgeDraft, NodeDraft
 from .faults import Faults, pointer, quoted
@@ -43,11 +43,11 @@ def _check_edge(draft: Draft, each: EdgeDraft, faults: Faults) -> None:
     elif each.source is not None and each.source == each.target:
         faults.error(at, f"the edge leads from '{edge.source}' to itself")
     if each.source is not None:
-        _check_port(draft.nodes[each.source], each, faults)
+        _check_port(draft.nodes[each.source], each, draft.port_of(each), faults)
 
 
-def _check_port(source: NodeDraft, each: EdgeDraft, faults: Faults) -> None:
-    ports, port = ports_of(source), each.edge.on or SUCCESS
+def _check_port(source: NodeDraft, each: EdgeDraft, port: str, faults: Faults) -> None:
+    ports = ports_of(source)
     if ports is None or port in ports:
         return
     name = source.node.id
@@ -65,6 +65,8 @@ def ports_of(each: NodeDraft) -> list[str] | None:
     """The ports on which the node can end, None if anything goes."""
     if each.kind is None:
         return None
+    if each.is_hitl:
+        return [APPROVED, REJECTED, TIMEOUT, ERROR]
     if each.kind.ports is not None:
         return [SUCCESS, ERROR, TIMEOUT, *each.kind.ports]
     if each.kind.builtin and each.node.type == "branch":
@@ -87,7 +89,7 @@ def _check_duplicates(draft: Draft, faults: Faults) -> None:
         edge = each.edge
         if each.source is None or each.target is None or edge.loop is not None:
             continue
-        key = (each.source, each.target, edge.on or SUCCESS, edge.when, edge.otherwise)
+        key = (each.source, each.target, draft.port_of(each), edge.when, edge.otherwise)
         index = first.setdefault(key, each.index)
         if index != each.index:
             at = pointer("edges", each.index)
@@ -96,17 +98,18 @@ def _check_duplicates(draft: Draft, faults: Faults) -> None:
 
 def _check_otherwise(draft: Draft, faults: Faults) -> None:
     conditional = {
-        (each.source, each.edge.on or SUCCESS) for each in draft.edges if each.edge.when is not None
+        (each.source, draft.port_of(each)) for each in draft.edges if each.edge.when is not None
     }
     for each in draft.edges:
         edge = each.edge
         if not edge.otherwise or each.source is None:
             continue
-        if (each.source, edge.on or SUCCESS) not in conditional:
+        port = draft.port_of(each)
+        if (each.source, port) not in conditional:
             at = pointer("edges", each.index, "otherwise")
             faults.warning(
                 at,
-                f"no edge from '{edge.source}' on '{edge.on or SUCCESS}' has a condition, "
+                f"no edge from '{edge.source}' on '{port}' has a condition, "
                 "so this one is always taken",
             )
 

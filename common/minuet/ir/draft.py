@@ -11,6 +11,7 @@ import msgspec
 
 from minuet.model.document import Edge, Node, Settings, Workflow
 from minuet.model.node_type import NodeType
+from minuet.model.status import APPROVED, SUCCESS
 from minuet.schemas import load
 
 from .faults import Faults, pointer
@@ -34,6 +35,10 @@ class NodeDraft:
     @property
     def inline(self) -> bool:
         return self.kind is not None and self.kind.inline
+
+    @property
+    def is_hitl(self) -> bool:
+        return self.kind is not None and self.kind.builtin and self.node.type == "hitl"
 
 
 @dataclass(slots=True)
@@ -59,6 +64,13 @@ class Draft:
     outputs: Json = None
     by_id: dict[str, int] = field(default_factory=dict)
     output_reads: tuple[tuple[str, ...], ...] = ()
+
+    def port_of(self, each: EdgeDraft) -> str:
+        """The port that the edge listens on: its `on`, or the way on from its source."""
+        if each.edge.on is not None:
+            return each.edge.on
+        is_hitl = each.source is not None and self.nodes[each.source].is_hitl
+        return APPROVED if is_hitl else SUCCESS
 
     def flow(self) -> list[tuple[int, int]]:
         """Forward edges with both ends known, as positions in `nodes`; self edges left out."""

@@ -13,7 +13,6 @@ from minuet.model.document import Retry, Workflow
 from minuet.model.duration import duration_ms
 from minuet.model.ir import JOIN_ALL, Ir, IrEdge, IrNode, IrRetry
 from minuet.model.node_type import NodeType
-from minuet.model.status import SUCCESS
 
 from .draft import Draft, EdgeDraft, NodeDraft
 from .graph import topological_order
@@ -31,7 +30,7 @@ def emit_ir(draft: Draft, workflow: Workflow, digest: str) -> Ir:
     return Ir(
         workflow=workflow.name,
         nodes=[_node(draft.nodes[i], returns[draft.nodes[i].node.id]) for i in order],
-        edges=[_edge(each, place) for each in draft.edges],
+        edges=[_edge(each, draft.port_of(each), place) for each in draft.edges],
         document=digest,
         outputs=NO_OUTPUTS if draft.outputs is None else msgspec.Raw(canonical_json(draft.outputs)),
         output_reads=_texts(draft.output_reads),
@@ -77,13 +76,13 @@ def _retry(retry: Retry | None) -> IrRetry:
     )
 
 
-def _edge(each: EdgeDraft, place: dict[int, int]) -> IrEdge:
+def _edge(each: EdgeDraft, port: str, place: dict[int, int]) -> IrEdge:
     assert each.source is not None
     assert each.target is not None
     return IrEdge(
         source=place[each.source],
         target=place[each.target],
-        on=each.edge.on or SUCCESS,
+        on=port,
         when=each.edge.when,
         otherwise=each.edge.otherwise,
     )

@@ -68,3 +68,7 @@ RUN_STATUS_BY_WORD: Final = {s.word: s for s in RunStatus}
 SUCCESS: Final = "success"
 ERROR: Final = "error"
 TIMEOUT: Final = "timeout"
+
+# Ports of `hitl` nodes; an edge from one listens on the first unless it says otherwise.
+APPROVED: Final = "approved"
+REJECTED: Final = "rejected"
