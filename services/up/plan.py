@@ -44,6 +44,7 @@ DEFAULT_PLAN = SuitePlan(
         ),
         ServiceSpec(name="coordinator", command=_module("minuet.services.coordinator")),
         ServiceSpec(name="http_worker", command=_module("minuet.services.http_worker")),
+        ServiceSpec(name="hitl_worker", command=_module("minuet.services.hitl_worker")),
         ServiceSpec(name="recorder", command=_module("minuet.services.recorder")),
     ),
 )

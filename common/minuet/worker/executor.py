@@ -29,6 +29,7 @@ from .outcome import (
     split_result,
     success,
     timed_out,
+    without_secrets,
 )
 from .page import Page
 from .ports import Blobs
@@ -136,7 +137,7 @@ class Executor:
         return arguments
 
     def _encode(self, spec: NodeSpec, execution: Execution, returned: Any) -> tuple[Result, bytes]:
-        result = split_result(spec, returned)
+        result = without_secrets(split_result(spec, returned), execution.scope)
         data = encode_output(
             result.output, max_bytes=self._options.max_output_bytes, scope=execution.scope
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from minuet.expr import MISSING, extract, parse_path
 from minuet.model.canonical import canonical_json
 from minuet.model.errors import MinuetError, NodeError, TerminalError
-from minuet.model.token import CasRef, Failure, Outcome
+from minuet.model.token import ApprovalRequest, CasRef, Failure, Outcome
 
 from .registry import NodeSpec
 from .result import Result
@@ -32,6 +33,15 @@ def split_result(spec: NodeSpec, returned: Any) -> Result:
             code="port",
         )
     return returned
+
+
+def without_secrets(result: Result, scope: SecretScope | None) -> Result:
+    """The result with the question to people masked; the output is masked where it is encoded."""
+    if not scope or result.approval is None:
+        return result
+    question = scope.mask(msgspec.json.decode(_ENCODER.encode(result.approval)))
+    masked = msgspec.json.decode(_ENCODER.encode(question), type=ApprovalRequest)
+    return replace(result, approval=masked)
 
 
 def encode_output(output: Any, *, max_bytes: int, scope: SecretScope | None) -> bytes:
@@ -78,7 +88,7 @@ def success(
     return encode_outcome(
         Outcome(
             port=result.port, output=output, output_ref=ref, values=values,
-            waiting=result.waiting, **facts,
+            waiting=result.waiting, wait_ms=result.wait_ms, approval=result.approval, **facts,
         )
     )  # fmt: skip
 

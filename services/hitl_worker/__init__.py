@@ -1,0 +1,1 @@
+"""Serves the node type `hitl`: asks people, and waits without holding anything."""
