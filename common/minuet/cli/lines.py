@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.markup import escape
 
 from .palette import look
-from .times import between_ms, local_clock
+from .progress import instant_in
+from .times import between, local_clock
 
 if TYPE_CHECKING:
     from minuet.client.views import LiveItem, RunEvent
@@ -40,13 +42,13 @@ def log_markup(item: LiveItem) -> str:
     ).rstrip()
 
 
-def news_markup(event: RunEvent, started_at: int | None) -> str | None:
+def news_markup(event: RunEvent, started_at: datetime | None) -> str | None:
     """What a plain follower prints of an event; None for what nobody waits for."""
     clock = f"[bright_black]{local_clock(event.time)}[/]"
     node = f"[bold]{escape(event.node or '')}[/]"
     match event.type:
         case "node.ended":
-            took = between_ms(event.data.get("started_at") or started_at, event.time)
+            took = between(instant_in(event, "started_at") or started_at, event.time)
             status = look(event.data["status"]).markup
             port = event.data.get("port")
             port = f" on {escape(port)}" if port not in (None, "success") else ""

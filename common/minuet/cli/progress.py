@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from minuet.client.views import LiveItem, Node, RunEvent
 
@@ -18,8 +19,8 @@ class Row:
     gen: int = 0
     attempt: int = 0
     port: str | None = None
-    started_at: int | None = None
-    ended_at: int | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
     fraction: float | None = None
     note: str = ""
 
@@ -51,8 +52,8 @@ class Progress:
             case "node.ended":
                 row.status = event.data["status"]
                 row.port = event.data.get("port")
-                row.started_at = event.data.get("started_at") or row.started_at
-                row.ended_at = event.data.get("ended_at") or event.time
+                row.started_at = instant_in(event, "started_at") or row.started_at
+                row.ended_at = instant_in(event, "ended_at") or event.time
                 row.fraction = None
                 row.note = _error(event)
 
@@ -75,6 +76,12 @@ class Progress:
         for row in self.rows.values():
             counts[row.status] = counts.get(row.status, 0) + 1
         return counts
+
+
+def instant_in(event: RunEvent, name: str) -> datetime | None:
+    """An instant among the data of an event, if it is there."""
+    text = event.data.get(name)
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _row(node: Node) -> Row:

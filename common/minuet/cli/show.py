@@ -9,7 +9,7 @@ from rich.table import Table
 
 from .output import console, print_json
 from .palette import look
-from .times import between, between_ms, local
+from .times import between, local
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,7 +78,7 @@ def _nodes(nodes: list[Node]) -> Table:
             look(node.status).markup,
             escape(node.port or ""),
             str(node.attempt) if node.attempt > 1 else "",
-            between_ms(node.started_at, node.ended_at),
+            between(node.started_at, node.ended_at),
             f"[bright_black]{escape(str(note))}[/]",
         )
     return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -12,7 +12,7 @@ from rich.table import Table
 from .lines import log_markup, news_markup
 from .output import console, print_json_line
 from .palette import look
-from .times import between_ms
+from .times import between
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -128,7 +128,7 @@ class LiveTable:
 
     def _render(self) -> Table:
         assert self._progress is not None
-        now = int(time.time() * 1000)
+        now = datetime.now(UTC)
         table = Table(box=None, pad_edge=False, header_style="bright_black", caption_justify="left")
         for column in ("node", "type", "state", "time", ""):
             table.add_column(column, no_wrap=True)
@@ -160,7 +160,7 @@ def most_urgent(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.id in chosen]
 
 
-def _cells(row: Row, now: int) -> tuple[str, ...]:
+def _cells(row: Row, now: datetime) -> tuple[str, ...]:
     state = look(row.status).markup
     if row.attempt > 1:
         state += f" [yellow]attempt {row.attempt}[/]"
@@ -171,6 +171,6 @@ def _cells(row: Row, now: int) -> tuple[str, ...]:
         escape(row.id),
         f"[bright_black]{escape(row.type)}[/]",
         state,
-        between_ms(row.started_at, row.ended_at or now),
+        between(row.started_at, row.ended_at or now),
         f"[bright_black]{escape(note + row.note)}[/]",
     )

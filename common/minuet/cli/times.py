@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 
 def duration(seconds: float) -> str:
@@ -26,18 +26,13 @@ def between(start: datetime | None, end: datetime | None) -> str:
     return "" if start is None or end is None else duration((end - start).total_seconds())
 
 
-def between_ms(start: int | None, end: int | None) -> str:
-    return "" if start is None or end is None else duration((end - start) / 1000)
-
-
 def local(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def local_clock(ms: int) -> str:
+def local_clock(moment: datetime) -> str:
     """The time of day, to the millisecond."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC).astimezone()
-    return moment.strftime("%H:%M:%S.") + f"{ms % 1000:03d}"
+    return moment.astimezone().isoformat(timespec="milliseconds")[11:23]
 
 
 def ago(moment: datetime, now: datetime) -> str:

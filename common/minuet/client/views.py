@@ -1,7 +1,6 @@
 """What the API says, as structs. Fields that a newer suite adds are passed over.
 
-Instants of runs and workflows are aware datetimes; those of nodes and events are ms since the
-epoch, as in the history itself.
+Instants are aware datetimes; those within the data of events are RFC 3339, as they came.
 """
 
 from __future__ import annotations
@@ -98,9 +97,9 @@ class Node(msgspec.Struct):
     attempt: int = 0
     iteration: int = 0
     port: str | None = None
-    started_at: int | None = None
-    ended_at: int | None = None
-    due_at: int | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    due_at: datetime | None = None
     worker: str | None = None
     skipped: bool = False
     output: Any = None
@@ -171,7 +170,7 @@ class RunEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     id: int
     run: str
     type: str
-    time: int
+    time: datetime
     node: str | None = None
     gen: int | None = None
     data: dict[str, Any] = {}
@@ -210,7 +209,7 @@ class LiveItem(msgspec.Struct, frozen=True):
     node: str
     gen: int
     attempt: int
-    time: int
+    time: datetime
     data: dict[str, Any]
 
 
@@ -267,6 +266,7 @@ class Info(msgspec.Struct, frozen=True):
     roles: list[str]
     compiled_router: bool
     limits: dict[str, int]
+    socket_url: str = ""
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

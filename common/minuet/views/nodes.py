@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from minuet.model.event import Event
 from minuet.model.ir import Ir
 
+from .instants import instant, with_instants
 from .schemas import NodeView
 
 OUTPUT_BYTES: Final = 4 * 1024
@@ -30,46 +32,47 @@ class NodeViews:
         return self._by_id.get(id)
 
     def apply(self, first_seq: int, time: int, events: Iterable[Event]) -> None:
-        """Fold a transition. One that was folded before is passed over."""
+        """Fold a transition committed at `time` (ms). One that was folded before is passed over."""
         if first_seq <= self.seq:
             return
+        at = instant(time)
         for event in events:
             self.seq += 1
             view = self._by_id.get(event.node or "")
             if view is not None and (fold := _FOLDS.get(event.type)) is not None:
                 view.gen = event.gen or 0
                 view.attempt = event.data.get("attempt", view.attempt)
-                fold(view, event.data, time)
+                fold(view, with_instants(event.data), at)
                 if event.type == "node.ended":
                     self.ended_seq[view.id] = self.seq
 
 
-def _ready(view: NodeView, data: dict[str, Any], time: int) -> None:
+def _ready(view: NodeView, data: dict[str, Any], at: datetime) -> None:
     view.status = "ready"
     view.iteration = data.get("iteration", view.iteration)
     view.port = view.ended_at = view.due_at = view.error = view.started_at = view.worker = None
     _no_output(view)
 
 
-def _waiting(view: NodeView, data: dict[str, Any], time: int) -> None:
+def _waiting(view: NodeView, data: dict[str, Any], at: datetime) -> None:
     view.status = "waiting"
     view.due_at = data.get("due_at")
-    view.started_at = view.started_at or time
+    view.started_at = view.started_at or at
 
 
-def _retrying(view: NodeView, data: dict[str, Any], time: int) -> None:
+def _retrying(view: NodeView, data: dict[str, Any], at: datetime) -> None:
     view.status = "retrying"
     view.due_at = data.get("due_at")
     view.error = data.get("error")
 
 
-def _ended(view: NodeView, data: dict[str, Any], time: int) -> None:
+def _ended(view: NodeView, data: dict[str, Any], at: datetime) -> None:
     view.status = data["status"]
     view.port = data.get("port")
     view.error = data.get("error")
     view.due_at = None
     view.started_at = data.get("started_at", view.started_at)
-    view.ended_at = data.get("ended_at", time)
+    view.ended_at = data.get("ended_at", at)
     view.worker = data.get("worker")
     view.skipped = bool(data.get("skipped"))
     _no_output(view)
@@ -85,7 +88,7 @@ def _no_output(view: NodeView) -> None:
     view.output_omitted = False
 
 
-_FOLDS: Final[dict[str, Callable[[NodeView, dict[str, Any], int], None]]] = {
+_FOLDS: Final[dict[str, Callable[[NodeView, dict[str, Any], datetime], None]]] = {
     "node.ready": _ready,
     "node.waiting": _waiting,
     "node.retrying": _retrying,

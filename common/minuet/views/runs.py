@@ -20,6 +20,7 @@ from minuet.store.database import Database
 from minuet.store.lookup import Transition
 from minuet.store.runs import RunLine, RunRow
 
+from .instants import instant, with_instants
 from .nodes import NodeViews
 from .schemas import EventView, NodeView, RunLineView, RunView
 
@@ -94,7 +95,7 @@ class RunViews:
             start = began.get((view.id, view.gen, view.attempt))
             if view.status == "ready" and start is not None:
                 views[at] = msgspec.structs.replace(
-                    view, status="running", started_at=ms_of(start.time), worker=start.worker
+                    view, status="running", started_at=start.time, worker=start.worker
                 )
 
     def _keep(self, key: tuple[str, str], nodes: NodeViews) -> None:
@@ -115,11 +116,15 @@ def event_views(run: str, row: Transition) -> list[EventView]:
 
 
 def number_events(run: str, first_seq: int, time: int, events: list[Event]) -> list[EventView]:
-    """The events of a transition with their ids; `time` is that of the commit."""
+    """The events of a transition with their ids; `time` is that of the commit in ms."""
+    told_at = instant(time)
     return [
-        EventView(first_seq + at, run, event.type, time, event.node, event.gen, event.data)
-        for at, event in enumerate(events)
-    ]
+        EventView(
+            first_seq + i, run, event.type, told_at, event.node, event.gen,
+            with_instants(event.data),
+        )
+        for i, event in enumerate(events)
+    ]  # fmt: skip
 
 
 def line_view(row: RunLine) -> RunLineView:

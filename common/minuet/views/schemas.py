@@ -1,5 +1,5 @@
-"""Runs, nodes and events as the API and the sockets show them. Instants of events are ms since the
-epoch."""
+"""Runs, nodes and events as the API and the sockets show them. Every instant is aware, and RFC 3339
+in JSON."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class NodeView(msgspec.Struct, omit_defaults=True):
     attempt: int = 0
     iteration: int = 0
     port: str | None = None
-    started_at: int | None = None
-    ended_at: int | None = None
-    due_at: int | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    due_at: datetime | None = None
     worker: str | None = None
     skipped: bool = False
     output: Any = None
@@ -76,7 +76,7 @@ class EventView(msgspec.Struct, omit_defaults=True):
     id: int
     run: str
     type: str
-    time: int
+    time: datetime
     node: str | None = None
     gen: int | None = None
     data: dict[str, Any] = {}

@@ -90,7 +90,7 @@ class LiveItem(msgspec.Struct, frozen=True):
     node: str
     gen: int
     attempt: int
-    time: int
+    time: datetime
     data: dict[str, Any]
 
 

@@ -13,7 +13,7 @@ from minuet.store import lookup, page, runs
 from minuet.store.database import Database
 from minuet.store.lookup import LogRow, StartedRow
 from minuet.store.runs import RunRow
-from minuet.views.runs import EVENTS, RunViews, event_views, line_view, ms_of
+from minuet.views.runs import EVENTS, RunViews, event_views, line_view
 from minuet.views.schemas import EventView, NodeView, RunView
 
 from ..auth import Principal
@@ -184,9 +184,9 @@ def _log(row: LogRow) -> LogView:
 
 def _live_log(row: LogRow) -> LiveItem:
     data = {"level": row.level, "message": row.message, "fields": row.fields}
-    return LiveItem("node.log", row.node, row.gen, row.attempt, ms_of(row.time), data)
+    return LiveItem("node.log", row.node, row.gen, row.attempt, row.time, data)
 
 
 def _live_start(row: StartedRow) -> LiveItem:
     data = {"worker": row.worker}
-    return LiveItem("node.started", row.node, row.gen, row.attempt, ms_of(row.time), data)
+    return LiveItem("node.started", row.node, row.gen, row.attempt, row.time, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -13,12 +14,16 @@ from minuet.client import Client, Unreachable
 from minuet.client.views import EventPage, LiveItem, LivePage, Node, Run, RunEvent
 
 
+def at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def event(id: int, type: str, node: str | None = None, **data: Any) -> RunEvent:
-    return RunEvent(id, "0-a", type, id * 1000, node, 1 if node else None, data)
+    return RunEvent(id, "0-a", type, at(id), node, 1 if node else None, data)
 
 
 def live(type: str, node: str, attempt: int = 1, **data: Any) -> LiveItem:
-    return LiveItem(type, node, 1, attempt, 1500, data)
+    return LiveItem(type, node, 1, attempt, at(1.5), data)
 
 
 def progress() -> Progress:
@@ -33,7 +38,7 @@ def test_a_node_goes_from_ready_over_running_to_its_end() -> None:
     seen.hear(live("node.progress", "a", fraction=0.5, message="half"))
     assert (row.status, row.fraction, row.note) == ("running", 0.5, "half")
     seen.apply(event(2, "node.ended", "a", status="succeeded", port="success"))
-    assert (row.status, row.ended_at, row.fraction, row.note) == ("succeeded", 2000, None, "")
+    assert (row.status, row.ended_at, row.fraction, row.note) == ("succeeded", at(2), None, "")
 
 
 def test_late_news_never_revives_a_node() -> None:

@@ -193,7 +193,7 @@ def test_filters_repeat_their_parameter() -> None:
 
 
 def event(id: int) -> dict[str, Any]:
-    return {"id": id, "run": "0-a", "type": "node.ready", "time": 0}
+    return {"id": id, "run": "0-a", "type": "node.ready", "time": "2026-03-01T09:30:00Z"}
 
 
 def test_events_are_followed_until_the_run_has_ended() -> None:
