@@ -10,6 +10,7 @@ import uvloop
 from minuet.bus.redis import RedisBus
 from minuet.bus.thread import ThreadBus
 from minuet.cas.cas import Cas
+from minuet.model.errors import MinuetError
 from minuet.service import run_service
 from minuet.settings import Settings, SettingsError
 from minuet.store.blobs import Blobs
@@ -22,11 +23,12 @@ from .coordinator import Coordinator
 
 async def serve(settings: Settings) -> None:
     """Run until a signal comes."""
-    bus = await RedisBus.connect(settings.redis.url, settings.redis.key_prefix)
+    bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
     renewer = ThreadBus(settings.redis.url, settings.redis.key_prefix)
     database = await Database(settings.database.url, max_size=2, name="coordinator").open()
     coordinator = Coordinator(bus, renewer, Cas(bus, Blobs(database)), settings.coordinator)
-    probes = ProbeServer(settings.metrics.host, settings.metrics.port, coordinator.is_ready)
+    metrics = settings.metrics
+    probes = ProbeServer(metrics.host, metrics.port, lambda: bus.trouble or coordinator.trouble)
     try:
         async with probes:
             duties = {"coordinate": coordinator.run}
@@ -44,7 +46,11 @@ def main() -> int:
         print(exc, file=sys.stderr)
         return 2
     configure_logging("coordinator", settings.log.level)
-    uvloop.run(serve(settings))
+    try:
+        uvloop.run(serve(settings))
+    except MinuetError as exc:  # an address that cannot be read
+        print(exc, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -52,9 +52,10 @@ class Coordinator:
         )
         self._timers = TimerDuty(bus, self.ownership, clock)
 
-    def is_ready(self) -> bool:
-        """Whether this coordinator takes part; it may own nothing while others own all."""
-        return self.ownership.joined
+    @property
+    def trouble(self) -> str | None:
+        """Why this coordinator takes no part, or None; it may own nothing while others own all."""
+        return None if self.ownership.joined else "the number of partitions is not known yet"
 
     async def run(self, stop: asyncio.Event) -> None:
         try:

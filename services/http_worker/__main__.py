@@ -23,7 +23,8 @@ async def serve(settings: Settings, allow: AllowList) -> None:
 
 
 def main() -> int:
-    """0 after a clean stop, 2 for bad settings, 1 if Redis is not there; one line on stderr."""
+    """0 after a clean stop, 2 for bad settings, 1 for an address of Redis that cannot be read; one
+    line on stderr."""
     try:
         settings = Settings.from_env(os.environ)
         allow = AllowList.parse(settings.network.allow)

@@ -21,7 +21,7 @@ from .recorder import Recorder
 
 
 async def serve(settings: Settings) -> None:
-    bus = await RedisBus.connect(settings.redis.url, settings.redis.key_prefix)
+    bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
     try:
         async with Database(settings.database.url, max_size=4, name="minuet-recorder") as database:
             recorder = Recorder(database, bus)
@@ -31,14 +31,14 @@ async def serve(settings: Settings) -> None:
                 "live": LiveRecorder(database, bus).run,
             }
             probes = settings.metrics
-            async with ProbeServer(probes.host, probes.port, lambda: recorder.trouble is None):
+            async with ProbeServer(probes.host, probes.port, lambda: recorder.trouble):
                 await run_service("recorder", duties, drain_s=settings.drain.timeout_s)
     finally:
         await bus.close()
 
 
 def main() -> int:
-    """0 after a clean stop, 1 with one line on stderr if settings or Redis are no good."""
+    """0 after a clean stop, 1 with one line on stderr if settings are no good."""
     try:
         settings = Settings.from_env(os.environ)
         configure_logging("recorder", settings.log.level)

@@ -39,6 +39,10 @@ class Connection:
         """How often the calls' lane connected."""
         return self._lane.connections
 
+    @property
+    def trouble(self) -> str | None:
+        return self._lane.trouble
+
     async def open(self) -> None:
         await self._lane.open()
 

@@ -42,6 +42,11 @@ class Lane:
         self.connections = 0
         self.client_id = 0
 
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection, None if there is one."""
+        return None if self._wire else f"{self._address}: {self._refused or 'not connected'}"
+
     async def open(self) -> None:
         """Connect once. Raises BusUnavailable at the first failure."""
         try:

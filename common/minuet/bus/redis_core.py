@@ -10,7 +10,7 @@ from .wire import Argument, Reply
 
 
 class RedisCore:
-    """Made by `connect`; close it."""
+    """Made by `at` or `connect`; close it."""
 
     def __init__(self, redis: Connection) -> None:
         self._redis = redis
@@ -18,15 +18,21 @@ class RedisCore:
         self._known_types: dict[int, set[str]] = {}
 
     @classmethod
+    def at(cls, url: str, prefix: str = "") -> Self:
+        """Connects at the first call, so a process starts while Redis is away: its duties meet
+        that as they meet any later absence. Raises InvalidInput for an address it cannot read."""
+        return cls(Connection(Address.parse(url), prefix))
+
+    @classmethod
     async def connect(cls, url: str, prefix: str = "") -> Self:
-        """Raises BusUnavailable if nobody listens, InvalidInput for an address it cannot read."""
-        redis = Connection(Address.parse(url), prefix)
+        """Connects now. Raises BusUnavailable if nobody listens, InvalidInput as `at`."""
+        bus = cls.at(url, prefix)
         try:
-            await redis.open()
+            await bus._redis.open()
         except BaseException:
-            await redis.close()
+            await bus.close()
             raise
-        return cls(redis)
+        return bus
 
     async def close(self) -> None:
         """Close all connections; calls under way raise BusUnavailable. Twice is harmless."""
@@ -36,6 +42,11 @@ class RedisCore:
     def connections(self) -> int:
         """Grows when the bus had to connect anew: leases and cursors may have gone back."""
         return self._redis.connections
+
+    @property
+    def trouble(self) -> str | None:
+        """Why calls have no connection now, or None: for /readyz."""
+        return self._redis.trouble
 
     @property
     def address(self) -> Address:

@@ -17,7 +17,8 @@ Answer = tuple[str, str, bytes]
 class ProbeServer:
     """Answers on the event loop of the process, so a blocked loop shows as a probe without answer.
 
-    `is_ready` is asked at each /readyz: 200 or 503. Port 0 takes a free one; `port` then tells it.
+    `trouble` is asked at each /readyz: None is 200; a reason is 503, with the reason as its body.
+    Port 0 takes a free one; `port` then tells it.
     Use as `async with`. Every answer closes its connection.
     """
 
@@ -25,12 +26,12 @@ class ProbeServer:
         self,
         host: str,
         port: int,
-        is_ready: Callable[[], bool],
+        trouble: Callable[[], str | None],
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
         self._host = host
         self._port = port
-        self._is_ready = is_ready
+        self._trouble = trouble
         self._registry = registry
         self._server: asyncio.Server | None = None
 
@@ -67,14 +68,18 @@ class ProbeServer:
         match path:
             case b"/healthz":
                 return "200 OK", TEXT, b"ok\n"
-            case b"/readyz" if self._is_ready():
-                return "200 OK", TEXT, b"ready\n"
             case b"/readyz":
-                return "503 Service Unavailable", TEXT, b"not ready\n"
+                return _readiness(self._trouble())
             case b"/metrics":
                 return "200 OK", CONTENT_TYPE_LATEST, generate_latest(self._registry)
             case _:
                 return "404 Not Found", TEXT, b"try /healthz, /readyz or /metrics\n"
+
+
+def _readiness(trouble: str | None) -> Answer:
+    if trouble is None:
+        return "200 OK", TEXT, b"ready\n"
+    return "503 Service Unavailable", TEXT, f"{trouble}\n".encode()
 
 
 def _response(head: bytes, answer: Answer) -> bytes:

@@ -29,7 +29,7 @@ def serve(
     `modules` as in `minuet.worker.loader.load`. Redis is `MINUET_REDIS_URL`, or that of the suite
     that runs on `data_dir` (default: `MINUET_DATA_DIR`, then `.minuet` here or in a folder above).
     With `reload` a child serves and is started anew when a source changes.
-    Raises LoadError, SettingsError or BusUnavailable; each message is one line for a person.
+    Redis is waited for. Raises LoadError or SettingsError; each message is one line for a person.
     """
     settings_env = with_suite(env, data_dir)
     if slots is not None:

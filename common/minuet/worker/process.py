@@ -39,9 +39,9 @@ def options_from(settings: Settings, kind: str) -> WorkerOptions:
 async def run_worker(
     nodes: Iterable[NodeSpec], settings: Settings, *, kind: str, env: Mapping[str, str]
 ) -> Worker:
-    """Serve until SIGTERM or SIGINT, then drain. Raises BusUnavailable if Redis is not there at
-    the start. `env` gives the secrets."""
-    bus = await RedisBus.connect(settings.redis.url, settings.redis.key_prefix)
+    """Serve until SIGTERM or SIGINT, then drain. A Redis that is not there is waited for. `env`
+    gives the secrets."""
+    bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
     thread_bus = ThreadBus(settings.redis.url, settings.redis.key_prefix)
     worker = Worker(
         nodes,
@@ -55,9 +55,12 @@ async def run_worker(
     async def duty(stop: asyncio.Event) -> None:
         await serve_until(worker, stop)
 
+    def trouble() -> str | None:
+        return bus.trouble or (None if worker.ready.is_set() else "waiting for work to begin")
+
     metrics = settings.metrics
     try:
-        async with ProbeServer(metrics.host, metrics.port, worker.ready.is_set):
+        async with ProbeServer(metrics.host, metrics.port, trouble):
             # The worker keeps its own deadline; this one only bounds a worker that does not.
             await run_service(kind, {"worker": duty}, drain_s=2 * settings.drain.timeout_s + 3)
     finally:

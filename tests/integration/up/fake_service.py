@@ -3,6 +3,7 @@
 steady     serve until SIGTERM
 hasty      end with code 3 at once
 stubborn   serve, deaf to SIGTERM
+shy        serve, never ready
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 class Ready(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response(200)
+        shy = sys.argv[1] == "shy"
+        self.send_response(503 if shy else 200)
         self.end_headers()
+        self.wfile.write(b"the number of partitions is not known yet\n" if shy else b"ready\n")
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing about requests."""

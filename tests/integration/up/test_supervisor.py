@@ -187,6 +187,11 @@ def test_failed_migration_is_told_with_its_last_line(make: MakeSuite) -> None:
     assert "42 tables" in line
 
 
+def test_what_does_not_get_ready_says_why(make: MakeSuite) -> None:
+    line = refusal(make("shy", env={"MINUET_READY_TIMEOUT_S": "1"}))
+    assert "second is not ready after 1 s: the number of partitions is not known yet" in line
+
+
 def test_service_that_dies_at_every_start_is_told_with_its_last_line(make: MakeSuite) -> None:
     assert "second ended with code 3 at every start" in (line := refusal(make("hasty")))
     assert "cannot_go_on" in line

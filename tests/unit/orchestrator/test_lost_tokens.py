@@ -13,6 +13,7 @@ from minuet.model.ir import Ir, IrEdge, IrNode
 from minuet.model.state import Head
 from minuet.services.orchestrator import lost_tokens
 from minuet.services.orchestrator.lost_tokens import LostTokens
+from minuet.services.orchestrator.metrics import REEMIT_SKIPPED
 from minuet.services.orchestrator.plans import Plans
 from tests.unit.coordinator.harness import Bench
 
@@ -134,7 +135,7 @@ async def test_a_backlog_too_large_to_read_is_skipped_and_said(
 ) -> None:
     scene.delete("slow")
     monkeypatch.setattr(lost_tokens, "MAX_ENTRIES", 0)
-    skipped = lost_tokens.REEMIT_SKIPPED.labels("tasks")
+    skipped = REEMIT_SKIPPED.labels("tasks")
     before = skipped._value.get()
     await scene.sweep(0)
     assert await scene.sweep(61) == 1, "of `slow`, which is empty, all can be told"

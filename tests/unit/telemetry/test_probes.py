@@ -16,17 +16,18 @@ async def get(server: ProbeServer, path: str, method: str = "GET") -> httpx.Resp
         return await client.request(method, f"http://127.0.0.1:{server.port}{path}")
 
 
-async def test_readiness_is_asked_each_time() -> None:
-    answers = iter([False, True])
+async def test_readiness_is_asked_each_time_and_tells_the_reason() -> None:
+    answers = iter(["redis: gone", None])
     async with ProbeServer("127.0.0.1", 0, lambda: next(answers)) as server:
-        assert (await get(server, "/readyz")).status_code == 503
+        refused = await get(server, "/readyz")
+        assert (refused.status_code, refused.text) == (503, "redis: gone\n")
         assert (await get(server, "/readyz")).status_code == 200
 
 
 async def test_metrics_are_those_of_the_registry() -> None:
     registry = CollectorRegistry()
     Counter("steps", "Steps done", registry=registry).inc(3)
-    async with ProbeServer("127.0.0.1", 0, lambda: True, registry) as server:
+    async with ProbeServer("127.0.0.1", 0, lambda: None, registry) as server:
         response = await get(server, "/metrics")
     assert "steps_total 3.0" in response.text
     assert response.headers["content-type"].startswith("text/plain")
@@ -43,12 +44,12 @@ async def test_metrics_are_those_of_the_registry() -> None:
     ],
 )
 async def test_status(method: str, path: str, status: int) -> None:
-    async with ProbeServer("127.0.0.1", 0, lambda: True) as server:
+    async with ProbeServer("127.0.0.1", 0, lambda: None) as server:
         assert (await get(server, path, method)).status_code == status
 
 
 async def test_a_caller_that_hangs_up_harms_nobody() -> None:
-    async with ProbeServer("127.0.0.1", 0, lambda: True) as server:
+    async with ProbeServer("127.0.0.1", 0, lambda: None) as server:
         for nonsense in (b"", b"GET", b"x" * 100_000 + b"\r\n\r\n"):
             _, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(nonsense)
@@ -58,7 +59,7 @@ async def test_a_caller_that_hangs_up_harms_nobody() -> None:
 
 
 async def test_port_is_free_again_after_the_end() -> None:
-    async with ProbeServer("127.0.0.1", 0, lambda: True) as server:
+    async with ProbeServer("127.0.0.1", 0, lambda: None) as server:
         port = server.port
-    async with ProbeServer("127.0.0.1", port, lambda: True) as again:
+    async with ProbeServer("127.0.0.1", port, lambda: None) as again:
         assert again.port == port
