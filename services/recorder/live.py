@@ -1,4 +1,5 @@
-"""What workers tell beside the history: logs and starts of nodes, kept as well as it goes."""
+"""What workers tell beside the history: logs, starts and progress of nodes, kept as well as it
+goes."""
 
 from __future__ import annotations
 
@@ -93,6 +94,10 @@ async def _store(c: Connection, entries: list[Entry]) -> None:
     if starts:
         await _store_starts(c, starts)
         metrics.LIVE.labels("node.started").inc(len(starts))
+    told = [event for event in events if event.type == "node.progress"]
+    if told:
+        await _store_progress(c, told)
+        metrics.LIVE.labels("node.progress").inc(len(told))
 
 
 async def _store_starts(c: Connection, starts: list[LiveEvent]) -> None:
@@ -107,6 +112,30 @@ async def _store_starts(c: Connection, starts: list[LiveEvent]) -> None:
         [_time(e) for e in starts],
         [str(without_nul(str(e.data.get("worker", "")))) for e in starts],
     )
+
+
+async def _store_progress(c: Connection, told: list[LiveEvent]) -> None:
+    """The last of each execution replaces what was stored."""
+    last = list({(e.run, e.node, e.gen, e.attempt): e for e in told}.values())
+    await c.execute(
+        "insert into node_progress (run_id, node, gen, attempt, time, fraction, message) "
+        "select * from unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::timestamptz[], "
+        "$6::float8[], $7::text[]) order by 1, 2, 3, 4 "
+        "on conflict on constraint node_progress_pkey do update set id = default, "
+        "time = excluded.time, fraction = excluded.fraction, message = excluded.message",
+        [e.run for e in last],
+        [e.node for e in last],
+        [e.gen for e in last],
+        [e.attempt for e in last],
+        [_time(e) for e in last],
+        [_fraction(e) for e in last],
+        [str(without_nul(str(e.data.get("message", "")))) for e in last],
+    )
+
+
+def _fraction(event: LiveEvent) -> float | None:
+    value = event.data.get("fraction")
+    return float(value) if isinstance(value, int | float) else None
 
 
 async def _move(c: Connection, cursors: Mapping[int, str]) -> None:

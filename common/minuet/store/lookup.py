@@ -1,4 +1,5 @@
-"""Reading what the recorder stored of a run: transitions, logs, starts of nodes, dead letters."""
+"""Reading what the recorder stored of a run: transitions, logs, starts and progress of nodes, dead
+letters."""
 
 from __future__ import annotations
 
@@ -37,6 +38,18 @@ class StartedRow(msgspec.Struct, frozen=True):
     attempt: int
     time: datetime
     worker: str
+
+
+class ProgressRow(msgspec.Struct, frozen=True):
+    """`id` grows at every change of the row."""
+
+    id: int
+    node: str
+    gen: int
+    attempt: int
+    time: datetime
+    fraction: float | None
+    message: str
 
 
 class DeadLetterRow(msgspec.Struct, frozen=True):
@@ -105,6 +118,16 @@ async def started_of_run(
         run, after, limit,
     )  # fmt: skip
     return [StartedRow(**row) for row in rows]
+
+
+async def progress_of_run(c: Connection, run: str, *, after: int, limit: int) -> list[ProgressRow]:
+    """The last progress of each execution that changed since `after`, in the order of changes."""
+    rows = await c.fetch(
+        "select id, node, gen, attempt, time, fraction, message from node_progress "
+        "where run_id = $1 and id > $2 order by id limit $3",
+        run, after, limit,
+    )  # fmt: skip
+    return [ProgressRow(**row) for row in rows]
 
 
 async def list_dead_letters(

@@ -190,7 +190,7 @@ async def get_live(
     after: Annotated[str | None, QueryParameter(description="`after` of the page before")] = None,
     limit: EventLimit = 100,
 ) -> LivePage:
-    """Logs and starts of nodes since the last look: best effort, beside the history."""
+    """Logs, starts and progress of nodes since the last look: best effort, beside the history."""
     return await core.runs.live(request.user, run_id, after=after, limit=limit)
 
 

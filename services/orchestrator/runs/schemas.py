@@ -84,7 +84,8 @@ class LogPage(msgspec.Struct, frozen=True):
 
 
 class LiveItem(msgspec.Struct, frozen=True):
-    """`node.started` {worker} or `node.log` {level, message, fields}; best effort."""
+    """`node.started` {worker}, `node.log` {level, message, fields}, or the latest `node.progress`
+    {fraction, message} of an execution; best effort."""
 
     type: str
     node: str

@@ -11,7 +11,7 @@ from minuet.model.errors import InvalidInput, NotFound
 from minuet.model.status import RUN_STATUS_BY_WORD, RunStatus
 from minuet.store import lookup, page, runs
 from minuet.store.database import Database
-from minuet.store.lookup import LogRow, StartedRow
+from minuet.store.lookup import LogRow, ProgressRow, StartedRow
 from minuet.store.runs import RunRow
 from minuet.views.runs import EVENTS, RunViews, event_views, line_view
 from minuet.views.schemas import EventView, NodeView, RunView
@@ -137,17 +137,21 @@ class Runs:
     async def live(
         self, principal: Principal, id: str, *, after: str | None, limit: int
     ) -> LivePage:
-        """Logs and starts of executions since `after`, in the order of their times."""
-        log_id, micros = page.decode_cursor(after, tuple[int, int]) if after else (0, 0)
+        """Logs, starts and progress of executions since `after`, in the order of their times."""
+        seen = page.decode_cursor(after, tuple[int, int, int]) if after else (0, 0, 0)
+        log_id, micros, told = seen
         since = datetime.fromtimestamp(micros / 1_000_000, UTC) if micros else None
         await self.row(principal, id)
         async with self._db.connection() as c:
             logs = await lookup.logs_of_run(c, id, after=log_id, limit=limit)
             started = await lookup.started_of_run(c, id, after=since, limit=limit)
+            progress = await lookup.progress_of_run(c, id, after=told, limit=limit)
         log_id = logs[-1].id if logs else log_id
         micros = round(started[-1].time.timestamp() * 1_000_000) if started else micros
-        items = sorted([*map(_live_log, logs), *map(_live_start, started)], key=lambda i: i.time)
-        return LivePage(items, page.encode_cursor(log_id, micros))
+        told = progress[-1].id if progress else told
+        items = [*map(_live_start, started), *map(_live_log, logs), *map(_live_progress, progress)]
+        items.sort(key=lambda item: item.time)
+        return LivePage(items, page.encode_cursor(log_id, micros, told))
 
     async def _events(self, id: str, after: int, limit: int) -> list[EventView]:
         async with self._db.connection() as c:
@@ -190,3 +194,8 @@ def _live_log(row: LogRow) -> LiveItem:
 def _live_start(row: StartedRow) -> LiveItem:
     data = {"worker": row.worker}
     return LiveItem("node.started", row.node, row.gen, row.attempt, row.time, data)
+
+
+def _live_progress(row: ProgressRow) -> LiveItem:
+    data = {"fraction": row.fraction, "message": row.message}
+    return LiveItem("node.progress", row.node, row.gen, row.attempt, row.time, data)

@@ -43,6 +43,23 @@ async def test_logs_and_starts_are_stored_once(database: Database, bus: MemoryBu
     assert [tuple(row) for row in starts] == [(RUN, "n", 1, 1, "w1")]
 
 
+async def test_the_last_progress_of_an_execution_is_kept(
+    database: Database, bus: MemoryBus
+) -> None:
+    recorder = LiveRecorder(database, bus, block_ms=0)
+    turns: list[list[dict[str, Any]]] = [
+        [{"fraction": 0.1}, {"fraction": 0.5, "message": "half\0"}], [{"fraction": 1}], [{}],
+    ]  # fmt: skip
+    ids = []
+    for told in turns:
+        await bus.emit_live(0, [live("node.progress", **data) for data in told])
+        await recorder.turn()
+        (row,) = await database.fetch("select id, node, fraction, message from node_progress")
+        ids.append((row["id"], row["fraction"], row["message"]))
+    assert [each[1:] for each in ids] == [(0.5, "half\ufffd"), (1.0, ""), (None, "")]
+    assert [each[0] for each in ids] == sorted({each[0] for each in ids})
+
+
 async def test_dead_letters_reach_the_table_with_the_tenant_of_their_run(
     database: Database, database_url: str, bus: MemoryBus
 ) -> None:
