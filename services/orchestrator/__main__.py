@@ -80,7 +80,11 @@ async def _connect(settings: Settings) -> RedisBus:
 
 async def _run(settings: Settings, core: Core) -> None:
     ready = asyncio.Event()
-    probes = ProbeServer(settings.metrics.host, settings.metrics.port, ready.is_set)
+    probes = ProbeServer(
+        settings.metrics.host,
+        settings.metrics.port,
+        lambda: None if ready.is_set() else "Postgres or Redis is away",
+    )
     duties: dict[str, Duty] = {
         name: partial(_until_stopped, duty) for name, duty in core.duties().items()
     }
