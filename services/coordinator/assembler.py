@@ -64,6 +64,8 @@ class Assembler:
         fields: dict[str, str | bytes] = {"head": state.head()}
         if transition.started:
             fields["meta"] = _encode(state.start)
+        if transition.patched or (transition.started and state.plan.digest != state.start.ir):
+            fields["ir"] = state.plan.digest
         for node, record in transition.records.items():
             fields["n:" + node] = record
         write = RunWrite(state.run, fields, transition.outputs, replace=replace)

@@ -46,6 +46,15 @@ class Batch:
     forget: set[str] = field(default_factory=set)
     poison: list[tuple[Fields, str]] = field(default_factory=list)
 
+    def patches(self) -> list[tuple[str, str]]:
+        """(run, digest of the IR) of every patch command."""
+        return [
+            (run, str(given.data.get("ir")))
+            for run, inputs in self.runs.items()
+            for given in inputs
+            if isinstance(given, Command) and given.name == "patch"
+        ]
+
     def add(self, run: str, given: RunInput) -> None:
         inputs = self.runs.get(run)
         if inputs is None:

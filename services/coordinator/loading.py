@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from minuet.bus.api import CoordinatorBus
+from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
 from minuet.model.errors import NotFound
 from minuet.model.signal import Start
@@ -53,6 +54,23 @@ class Loader:
                 batch.poison.append(([("k", b"run"), ("run", run.encode())], reason))
         return {run: head for run, head in heads.items() if run not in partition.states}
 
+    async def load_patches(self, partition: OwnedPartition, batch: Batch) -> dict[str, Plan]:
+        """The plans that patch commands of `batch` lead to, by IR digest; the runs get the outputs
+        that these may read. One that no store has is absent: the command will be refused."""
+        plans: dict[str, Plan] = {}
+        for run, digest in batch.patches():
+            state = partition.states.get(run)
+            if state is None:
+                continue
+            try:
+                plans[digest] = await self._plans.get(state.start.tenant, digest)
+            except NotFound:
+                log.error("ir_missing", run_id=run, tenant=state.start.tenant, ir=digest)
+                continue
+            state.missing |= state.lacking(plans[digest])
+            await self._load_outputs(partition, state)
+        return plans
+
     async def reload(
         self, partition: OwnedPartition, run: str, start: Start | None
     ) -> RunState | None:
@@ -73,10 +91,11 @@ class Loader:
         if head.status.ended or "meta" not in fields:
             return
         start = _start(fields["meta"])
+        ir = fields["ir"].decode() if "ir" in fields else start.ir
         try:
-            plan = await self._plans.get(start.tenant, start.ir)
+            plan = await self._plans.get(start.tenant, ir)
         except NotFound:
-            log.error("ir_missing", run_id=run, tenant=start.tenant, ir=start.ir)
+            log.error("ir_missing", run_id=run, tenant=start.tenant, ir=ir)
             return
         state = RunState.from_hash(plan, start, fields)
         await self._load_outputs(partition, state)

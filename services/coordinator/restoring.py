@@ -81,7 +81,7 @@ class Restores:
         snapshot = _snapshot(await self._blobs.get(restore.tenant, restore.state.digest))
         if snapshot.start.run != restore.run:
             raise ValueError(f"the state is of run {snapshot.start.run}")
-        plan = await self._plans.get(restore.tenant, snapshot.start.ir)
+        plan = await self._plans.get(restore.tenant, snapshot.ir or snapshot.start.ir)
         return RestoredRun(plan, snapshot, self._clock.now())
 
     def _is_behind(self, partition: OwnedPartition, found: RestoredRun) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from minuet.ir.advance import abort, advance
+from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
 from minuet.ir.transition import Completion, RunInput
 from minuet.model.errors import StoreUnavailable
@@ -32,6 +33,14 @@ class Known(NamedTuple):
 
     start: Start | None
     restored: RestoredRun | None
+    plans: Mapping[str, Plan]
+
+
+class Prepared(NamedTuple):
+    """Runs to be restored, not yet installed, and the plans of patches by IR digest."""
+
+    restored: Mapping[str, RestoredRun]
+    plans: Mapping[str, Plan]
 
 
 class BatchRouter:
@@ -56,11 +65,11 @@ class BatchRouter:
 
         Raises BusUnavailable; StoreUnavailable if nothing happened yet, the batch may be routed
         again. Any failure after that leaves the partition lost: memory is ahead of Redis."""
-        restored = await self._prepare(partition, batch)
-        if restored is None:
+        prepared = await self._prepare(partition, batch)
+        if prepared is None:
             return
         try:
-            await self._route_prepared(partition, batch, restored, refuse)
+            await self._route_prepared(partition, batch, prepared, refuse)
         except StoreUnavailable:
             partition.give_up("store_unavailable")
             raise
@@ -72,9 +81,10 @@ class BatchRouter:
         self,
         partition: OwnedPartition,
         batch: Batch,
-        restored: Mapping[str, RestoredRun],
+        prepared: Prepared,
         refuse: bool,
     ) -> None:
+        restored, plans = prepared
         started = self._clock.local()
         assembler = Assembler(
             partition.p, partition.owner, partition.number, batch.cursor, self._clock.now()
@@ -84,7 +94,7 @@ class BatchRouter:
             partition.restores[each.run] = Installed(each.last, partition.number)
         ended: list[str] = []
         for run, inputs in batch.runs.items():
-            known = Known(batch.starts.get(run), restored.get(run))
+            known = Known(batch.starts.get(run), restored.get(run), plans)
             if not await self._route_run(partition, assembler, run, inputs, known, refuse):
                 return  # the partition was lost meanwhile
             routed = partition.states.get(run)
@@ -100,11 +110,9 @@ class BatchRouter:
             metrics.PAGE_TOKENS.observe(len(page.tokens))
         partition.send(commit, ended, batch.oldest_ms)
 
-    async def _prepare(
-        self, partition: OwnedPartition, batch: Batch
-    ) -> dict[str, RestoredRun] | None:
-        """Bring everything into memory that routing needs; the runs to be restored, not yet
-        installed, or None if the partition was lost meanwhile."""
+    async def _prepare(self, partition: OwnedPartition, batch: Batch) -> Prepared | None:
+        """Bring everything into memory that routing needs; None if the partition was lost
+        meanwhile."""
         await partition.room()
         await partition.shrink()
         heads = await self._loader.load(partition, batch)
@@ -113,7 +121,8 @@ class BatchRouter:
             found = await self._restores.read(partition, each, heads.get(each.run))
             if found is not None:
                 restored[each.run] = found
-        return None if partition.lost else restored
+        plans = await self._loader.load_patches(partition, batch)
+        return None if partition.lost else Prepared(restored, plans)
 
     async def _route_run(
         self,
@@ -135,7 +144,8 @@ class BatchRouter:
             reason = "its signals stopped several coordinators in a row"
             return await self._abort(partition, assembler, run, known, reason)
         try:
-            transition = advance(state, inputs, self._clock.now(), assembler.limits())
+            now, limits = self._clock.now(), assembler.limits()
+            transition = advance(state, inputs, now, limits, known.plans)
             assembler.add(state, transition)
         except Exception as exc:  # a bug, or a poison signal: this run fails, the others go on
             log.exception("routing_failed", run_id=run, partition=partition.p)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -18,23 +18,38 @@ from minuet.model.status import (
 )
 from minuet.model.token import CasRef
 
+from .patching import move_to_plan
 from .plan import Plan
 from .run_state import RunState
 
+NO_PLANS: Mapping[str, Plan] = {}
 
-def fold(plan: Plan, start: Start, events: Iterable[Event]) -> RunState:
+
+def fold(
+    plan: Plan, start: Start, events: Iterable[Event], plans: Mapping[str, Plan] = NO_PLANS
+) -> RunState:
     """State after `events` (seq 1 onwards, without a gap), in which every output is loaded.
 
-    `last` and `cmd` stand in the transition records, not in the events: the caller sets them.
+    `plan` is what the run started on, `plans` what patches led to, by IR digest (see
+    `plans_needed`). `last` and `cmd` stand in the transition records, not in the events: the caller
+    sets them.
     Raises KeyError or ValueError if the events do not belong to this plan.
     """
     state = RunState(plan, start)
     for event in events:
         state.seq += 1
-        _FOLDS.get(event.type, _ignore)(state, event)
+        if event.type == "patch.applied":
+            move_to_plan(state, plans[event.data["ir"]], event.data["resolved"])
+        else:
+            _FOLDS.get(event.type, _ignore)(state, event)
     state.collect_armed()
     state.frontier.take_touched()
     return state
+
+
+def plans_needed(events: Iterable[Event]) -> list[str]:
+    """Digests of the IRs that patches among `events` led to."""
+    return [event.data["ir"] for event in events if event.type == "patch.applied"]
 
 
 def _ignore(state: RunState, event: Event) -> None:

@@ -44,6 +44,7 @@ class NodePlan:
         self.node = node
         self.id = node.id
         self.inline = node.inline or node.unknown
+        self.asks = node.type == "hitl"
         self.effect: Effect = node.effect  # type: ignore[assignment]
         self._edges = edges
         self.conditional = any(edge.when or edge.otherwise for edge in edges)

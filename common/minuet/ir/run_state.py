@@ -85,13 +85,19 @@ class RunState:
 
     def snapshot(self) -> RunSnapshot:
         return RunSnapshot(
-            start=self.start, head=self.head(), nodes=self.records(), outputs=dict(self.outputs)
+            start=self.start,
+            head=self.head(),
+            nodes=self.records(),
+            outputs=dict(self.outputs),
+            ir=self.plan.digest,
         )
 
     def load_nodes(self, records: Mapping[str, str]) -> None:
-        """Set every node named in `records`. Raises KeyError or ValueError if they do not fit."""
+        """Set every node named in `records`. Raises ValueError if one cannot be read."""
         for node, text in records.items():
-            index = self.plan.index[node]
+            index = self.plan.index.get(node)
+            if index is None:
+                continue  # pending when a patch removed it: its field was left behind
             record = NodeRecord.decode(text)
             self.frontier.load(
                 index, record.status, record.gen, record.attempt, record.iteration,
@@ -138,12 +144,19 @@ class RunState:
         state = cls(plan, start)
         state.load_head(fields["head"].decode())
         state.load_nodes({k[2:]: v.decode() for k, v in fields.items() if k.startswith("n:")})
-        state.missing = {
-            node.id
-            for node in plan.nodes
-            if node.id in plan.kept and NodeStatus(state.frontier.cell(node.index)[0]).ended
-        }
+        state.missing = state.lacking(plan)
         return state
+
+    def lacking(self, plan: Plan) -> set[str]:
+        """Ended nodes whose output `plan` may read and that are not in memory: a null output is
+        not told from one that was not loaded."""
+        return {
+            node.id
+            for node in self.plan.nodes
+            if node.id in plan.kept
+            and node.id not in self.outputs
+            and NodeStatus(self.frontier.cell(node.index)[0]).ended
+        }
 
     def add_outputs(self, found: Mapping[str, bytes]) -> None:
         """Outputs as `out:<id>` holds them; everything asked for counts as loaded."""

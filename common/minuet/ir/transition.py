@@ -61,7 +61,8 @@ class Transition:
     """`records` maps node ids to NodeRecord texts, `outputs` to the JSON of Stored.
 
     `more` asks for a `continue` signal. `dropped` counts inputs that named no live execution, or
-    a command that was not the next. `started` tells that meta and inputs must be written too.
+    a command that was not the next. `started` tells that meta and inputs must be written too,
+    `patched` that the run is on another plan.
     """
 
     run: str
@@ -75,4 +76,5 @@ class Transition:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     more: bool = False
     started: bool = False
+    patched: bool = False
     dropped: int = 0

@@ -1,6 +1,7 @@
 """A run's state as it is stored: by the commit in Redis, and as the snapshot of a restore.
 
-Redis keeps it in hash `run:<id>`: `head` and `meta` below, `n:<node>` = text of NodeRecord for
+Redis keeps it in hash `run:<id>`: `head` and `meta` (the JSON of Start), `ir` if a patch led to
+another one than `meta` names, `n:<node>` = text of NodeRecord for
 every node that left pending; and in hash `out:<id>`: node id = JSON of Stored. An output that is
 null has no field.
 """
@@ -78,10 +79,12 @@ class Head(NamedTuple):
 
 
 class RunSnapshot(msgspec.Struct, omit_defaults=True):
-    """A whole run, as folding its history gives it; what a `restore` installs."""
+    """A whole run, as folding its history gives it; what a `restore` installs. `ir` is the digest
+    of the IR that it is on; it started on `start.ir`."""
 
     start: Start
     head: str
     nodes: dict[str, str]
     outputs: dict[str, Stored] = {}
+    ir: str = ""
     v: int = 1

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from random import Random
 from typing import Any
 
-from minuet.ir.compile import compile_document
-from minuet.model.ir import Ir
 from minuet.model.node_type import NodeType
 
 NODE_TYPES = {
     "task": NodeType("task", effect="pure"),
     "once": NodeType("once", effect="once"),
     "judge": NodeType("judge", ports=["good", "bad"]),
+    "hitl": NodeType("hitl", effect="once", ports=["approved", "rejected"]),
 }
+
+
+KINDS = ["task"] * 3 + [
+    "once", "judge", "hitl", "hitl", "transform", "branch", "wait", "join", "ghost",
+]  # fmt: skip
 
 
 class DocumentMaker:
@@ -42,25 +47,37 @@ class DocumentMaker:
             self._note("outputs")
         return document
 
-    def ir(self) -> tuple[Ir, str]:
-        compiled = compile_document(self.document(), NODE_TYPES)
-        return compiled.require(), compiled.digest
+    def changed(self, document: dict[str, Any]) -> dict[str, Any]:
+        """A copy with a few random changes, of which some may not be allowed in a run."""
+        nodes, edges = copy.deepcopy(document["nodes"]), copy.deepcopy(document["edges"])
+        for _ in range(self._random.randint(1, 3)):
+            match self._random.randrange(5):
+                case 0 | 1:
+                    self._add_node(nodes, edges)
+                case 2 if len(nodes) > 1:
+                    gone = nodes.pop(self._random.randrange(len(nodes)))["id"]
+                    edges = [edge for edge in edges if gone not in (edge["from"], edge["to"])]
+                case 3 if edges:
+                    edges.pop(self._random.randrange(len(edges)))
+                case _:
+                    nodes[self._random.randrange(len(nodes))]["timeout"] = "7s"
+        for node in nodes:
+            incoming = sum(edge["to"] == node["id"] for edge in edges)
+            if isinstance(node.get("join"), int) and node["join"] > incoming:
+                del node["join"]
+        return {**document, "nodes": nodes, "edges": edges}
+
+    def _add_node(self, nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> None:
+        self._count += 1
+        node = self._node(self._count + 100)
+        source = self._random.choice(nodes)
+        edges.append(self._edge(source, node))
+        if self._chance(0.4):
+            edges.append(self._edge(node, self._random.choice(nodes)))
+        nodes.append(node)
 
     def _node(self, i: int) -> dict[str, Any]:
-        kind = self._random.choice(
-            [
-                "task",
-                "task",
-                "task",
-                "once",
-                "judge",
-                "transform",
-                "branch",
-                "wait",
-                "join",
-                "ghost",
-            ]
-        )
+        kind = self._random.choice(KINDS)
         self._note(kind)
         node: dict[str, Any] = {"id": f"n{i}", "type": kind, "config": self._config(kind)}
         if kind in ("task", "once", "judge"):
@@ -73,6 +90,8 @@ class DocumentMaker:
                 return {"value": self._random.choice(["${inputs.x}", "${inputs.x + 1}", 7])}
             case "branch":
                 return {"cases": [{"when": "inputs.x > 3", "port": "big"}], "default": "small"}
+            case "hitl":
+                return {"message": "?", "on_timeout": self._random.choice(["reject", "fail"])}
             case "wait":
                 return {"for": self._random.choice(["1s", "20s", "0s"])}
         return {}
@@ -102,6 +121,8 @@ class DocumentMaker:
         edge: dict[str, Any] = {"from": source["id"], "to": target["id"]}
         if source["type"] == "branch":
             edge["on"] = self._random.choice(["big", "small"])
+        elif source["type"] == "hitl":
+            edge["on"] = self._random.choice(["approved", "rejected", "timeout"])
         elif source["type"] == "judge" and self._chance(0.6):
             edge["on"] = self._random.choice(["good", "bad"])
         elif source["type"] in ("task", "once", "judge", "transform") and self._chance(0.25):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from minuet.ir import reference
 from minuet.ir.advance import advance
+from minuet.ir.compile import compile_document
 from minuet.ir.fold import fold
 from minuet.ir.plan import Plan
 from minuet.ir.routing import is_compiled
@@ -23,18 +25,21 @@ from minuet.ir.run_state import RunState
 from minuet.ir.transition import Completion, Fired, Limits, RunInput, Transition
 from minuet.model.event import Event
 from minuet.model.signal import Command, Continue, Reemit, Start
+from minuet.model.state import Stored
 from minuet.model.status import NodeStatus
 from minuet.model.timer import Timer
-from minuet.model.token import Failure, Outcome
+from minuet.model.token import ApprovalRequest, Failure, Outcome
 
-from .random_documents import DocumentMaker
+from .random_documents import NODE_TYPES, DocumentMaker
 
 SEEN: Counter[str] = Counter()
 REQUIRED = (
     "task", "once", "judge", "transform", "branch", "wait", "join", "ghost", "retry", "on_error",
     "timeout", "on_error", "on_timeout", "parallel_edge", "when", "otherwise", "join_any",
     "join_n", "join_all", "max_parallel", "deadline", "outputs", "cancel", "duplicate", "late",
-    "held", "skipped", "fatal",
+    "held", "skipped", "fatal", "hitl",
+    "decision", "patched", "refused_conflict", "refused_base_moved", "refused_not_waiting",
+    "approval.requested", "approval.decided", "approval.expired", "approval.cancelled",
 )  # fmt: skip
 
 
@@ -44,13 +49,17 @@ class World:
     def __init__(self, random: Random) -> None:
         self.random = random
         maker = DocumentMaker(random)
-        ir, digest = maker.ir()
+        self.maker = maker
+        self.document = maker.document()
         SEEN.update(maker.constructs)
+        self.plans: dict[str, Plan] = {}
+        self.judges_plans: dict[str, Plan] = {}
+        digest = self.compile(self.document) or ""
         inputs = msgspec.Raw(b'{"x":%d}' % random.randint(0, 6))
         self.start = Start("0-r", "t", digest, "random", accepted_at=0, inputs=inputs)
-        self.plan = Plan(ir, digest)
-        self.compiled = RunState(self.plan, self.start)
-        self.judge = RunState(Plan(ir, digest, reference.Router), self.start)  # type: ignore[arg-type]
+        self.first = self.plans[digest]
+        self.compiled = RunState(self.first, self.start)
+        self.judge = RunState(self.judges_plans[digest], self.start)
         self.limits = random.choice([Limits(), Limits(inline_steps=1, tokens=2)])
         self.now = 0
         self.events: list[Event] = []
@@ -59,13 +68,38 @@ class World:
         self.timers: dict[str, int] = {}
         self.outputs: dict[str, bytes] = {}
         self.more = False
+        self.drafts: dict[str, dict[str, Any]] = {}
+
+    def compile(self, document: dict[str, Any]) -> str | None:
+        """Digest of a valid document, whose plans are then known; None for any other."""
+        compiled = compile_document(document, NODE_TYPES)
+        if compiled.ir is None:
+            return None
+        digest = compiled.digest
+        self.plans[digest] = Plan(compiled.ir, digest)
+        self.judges_plans[digest] = Plan(compiled.ir, digest, reference.Router)  # type: ignore[arg-type]
+        return digest
+
+    @property
+    def plan(self) -> Plan:
+        """What the run is on now."""
+        return self.compiled.plan
 
     def apply(self, inputs: list[RunInput]) -> Transition:
-        mine = advance(self.compiled, inputs, self.now, self.limits)
-        theirs = advance(self.judge, inputs, self.now, self.limits)
+        self.load_all_outputs()
+        mine = advance(self.compiled, inputs, self.now, self.limits, self.plans)
+        theirs = advance(self.judge, inputs, self.now, self.limits, self.judges_plans)
         assert mine == theirs
         assert self.compiled.counter == len(self.compiled.frontier.live_nodes()) >= 0
         self.events += mine.events
+        for event in mine.events:
+            if event.type == "patch.applied":
+                SEEN["patched"] += 1
+                self.document = self.drafts[event.data["ir"]]
+            elif event.type == "command.refused":
+                SEEN[f"refused_{event.data['reason']}"] += 1
+            elif event.type.startswith("approval."):
+                SEEN[event.type] += 1
         self.tokens += [token.id for token in mine.tokens]
         self.timers = {k: v for k, v in self.timers.items() if k not in mine.timers_del}
         self.timers |= mine.timers_add
@@ -74,9 +108,16 @@ class World:
         self._check_fold()
         return mine
 
+    def load_all_outputs(self) -> None:
+        """What the coordinator does before a patch: outputs that were not kept are loaded."""
+        for state in (self.compiled, self.judge):
+            for node, data in self.outputs.items():
+                state.outputs.setdefault(node, msgspec.json.decode(data, type=Stored))
+
     def _check_fold(self) -> None:
         wire = msgspec.json.decode(msgspec.json.encode(self.events), type=list[Event])
-        folded = fold(self.plan, self.start, wire)
+        folded = fold(self.first, self.start, wire, self.plans)
+        assert folded.plan.digest == self.plan.digest
         assert folded.records() == self.compiled.records()
         assert folded.status == self.compiled.status
         assert folded.seq == self.compiled.seq == len(self.events)
@@ -94,9 +135,8 @@ class World:
         for _ in range(self.random.choice([1, 1, 2, 4])):
             if self.more and self.random.random() < 0.5:
                 chosen.append(Continue("0-r"))
-            if self.random.random() < 0.01:
-                SEEN["cancel"] += 1
-                chosen.append(Command("0-r", self.random.choice([1, 1, 2]), "cancel"))
+            if self.random.random() < 0.15:
+                chosen += self._command()
             if self.answered and self.random.random() < 0.2:
                 chosen.append(self.random.choice(self.answered))
                 SEEN["duplicate"] += 1
@@ -105,19 +145,52 @@ class World:
             chosen += self._completion()
         return chosen or self._passing_time()
 
+    def _command(self) -> list[RunInput]:
+        number = self.compiled.cmd + self.random.choice([1, 1, 1, 1, 2, 0])
+        name = self.random.choice(["cancel", *["decision"] * 8, *["patch"] * 8])
+        if name == "patch":
+            return self._patch(number)
+        SEEN[name] += 1
+        if name == "cancel":
+            return [Command("0-r", number, "cancel")]
+        node = self.random.choice(self.plan.nodes)
+        decision = self.random.choice(["approve", "reject"])
+        gen = self.compiled.frontier.cell(node.index)[1]
+        data = {"node": node.id, "gen": gen, "decision": decision, "payload": {"a": 1}}
+        return [Command("0-r", number, "decision", data=data, principal="ana")]
+
+    def _patch(self, number: int) -> list[RunInput]:
+        document = self.maker.changed(self.document)
+        digest = self.compile(document)
+        if digest is None:
+            return []
+        SEEN["patch"] += 1
+        base = self.plan.digest if self.random.random() < 0.9 else "sha256:stale"
+        data = {"patch": "p", "base": base, "ir": digest, "document": digest, "by": "ana"}
+        self.drafts[digest] = document
+        return [Command("0-r", number, "patch", data=data)]
+
     def _completion(self) -> list[RunInput]:
         if not self.tokens or self.random.random() < 0.2:
             return []
         token = self.tokens.pop(self.random.randrange(len(self.tokens)))
         _, node, gen, attempt = token.split("/")
-        live = self.compiled.frontier.cell(self.plan.index[node])
+        index = self.plan.index[node]  # a node that had a token is never removed
+        live = self.compiled.frontier.cell(index)
         if live[2] != int(attempt) or live[0] != NodeStatus.READY:
             SEEN["late"] += 1
-        done = Completion(node, int(gen), int(attempt), self._outcome())
+        asks = self.plan.nodes[index].asks
+        done = Completion(
+            node, int(gen), int(attempt), self._question() if asks else self._outcome()
+        )
         self.answered.append(done)
         if self.random.random() < 0.1:
             self.tokens.append(token)  # delivered twice: it will be answered again, differently
         return [done]
+
+    def _question(self) -> Outcome:
+        wait_ms = self.random.choice([None, 1000, 50_000])
+        return Outcome(waiting=True, wait_ms=wait_ms, approval=ApprovalRequest("?"))
 
     def _outcome(self) -> Outcome:
         draw = self.random.random()
@@ -138,7 +211,16 @@ class World:
             for member in due:
                 del self.timers[member]
             return [Fired(Timer.parse(member)) for member in due]
-        return self._completion()
+        return self._completion() or self._answer()
+
+    def _answer(self) -> list[RunInput]:
+        """Somebody decides at last: nobody waits for ever."""
+        for index in self.compiled.frontier.nodes_in(NodeStatus.WAITING):
+            node, gen = self.plan.nodes[index], self.compiled.frontier.cell(index)[1]
+            if node.asks:
+                data = {"node": node.id, "gen": gen, "decision": "approve", "by": "ben"}
+                return [Command("0-r", self.compiled.cmd + 1, "decision", data=data)]
+        return []
 
 
 @settings(
