@@ -24,8 +24,10 @@ Waiter = Callable[[asyncio.Event, int], Awaitable[None]]
 
 
 async def wait_real(event: asyncio.Event, block_ms: int) -> None:
+    # Not wait_for: before Python 3.12 it swallows a cancellation that meets the event.
     try:
-        await asyncio.wait_for(event.wait(), block_ms / 1000)
+        async with asyncio.timeout(block_ms / 1000):
+            await event.wait()
     except TimeoutError:
         return
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from minuet.model.errors import Fenced, Overloaded
+from minuet.model.errors import Fenced, Unavailable
 
 from .api import Commit, Entry, Lease, Loaded
 from .codes import FENCED, NO_TIMER, NOT_HELD, Acquired
@@ -58,11 +58,11 @@ class RedisCoordinator(RedisCore):
         return list(await self._redis.call(b"HMGET", self._keys.out(p, run), *nodes))
 
     async def commit(self, commit: Commit) -> int:
-        await self._name_types(commit)
         keys = commit_keys(self._keys, commit)
         at = await self._redis.fcall("commit", keys, commit_args(commit))
         if at == FENCED:
             raise Fenced(f"partition {commit.p} is not at {commit.owner}/{commit.number}")
+        await self._name_types(commit)
         return int(at)
 
     async def fire_timers(self, p: int, *, limit: int = 500, now: int | None = None) -> int | None:
@@ -76,7 +76,10 @@ class RedisCoordinator(RedisCore):
         return {type: length for type, length in zip(types, lengths, strict=True) if length}
 
     async def _name_types(self, commit: Commit) -> None:
-        """Note types whose streams `backlog` cannot know yet: once a type and process."""
+        """Note types whose streams `backlog` cannot know yet: once a type and process.
+
+        After the commit: what is sent next must not overtake that while this is under way.
+        """
         known = self._known_types.setdefault(commit.p, set())
         new = {page.type for page in commit.pages} - known
         if not new:
@@ -84,8 +87,8 @@ class RedisCoordinator(RedisCore):
         try:
             await self._redis.call(b"SADD", self._keys.types(commit.p), *new)
             known |= new
-        except Overloaded:
-            # A full server refuses this, and must not refuse the commit: named the next time.
+        except Unavailable:
+            # A full server refuses this; the commit stands all the same. Named the next time.
             return
 
 
