@@ -9,6 +9,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from . import problems
+from .approvals.routes import router as approvals
 from .auth import require_key
 from .blobs.routes import router as blobs
 from .core import Core
@@ -26,7 +27,7 @@ def create_app(core: Core) -> Litestar:
     api = Router(
         "/api/v1",
         guards=[require_key],
-        route_handlers=[workflows, runs, node_types, workers, blobs, meta],
+        route_handlers=[workflows, runs, approvals, node_types, workers, blobs, meta],
     )
     public = Router("/api/v1", route_handlers=[openapi_json, docs])
 

@@ -13,6 +13,7 @@ from minuet.settings import OrchestratorSettings
 from minuet.store.database import Database
 
 from .admission import Admission
+from .approvals.service import Approvals
 from .auth import Authenticator
 from .definitions import Definitions
 from .node_types.service import NodeTypes
@@ -44,6 +45,7 @@ class Core:
     runs: Runs
     starter: Starter
     commander: Commander
+    approvals: Approvals
     intake: Intake
 
     def duties(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -91,6 +93,7 @@ def assemble(settings: OrchestratorSettings, db: Database, bus: Bus, cas: Cas) -
     workflows = Workflows(db, definitions)
     runs = Runs(db, definitions, recorded)
     intake = Intake(db)
+    commander = Commander(db, runs, relay, recorded)
     starter = Starter(
         db=db, cas=cas, workflows=workflows, definitions=definitions, intake=intake,
         relay=relay, admission=admission, partitions=partitions,
@@ -99,7 +102,7 @@ def assemble(settings: OrchestratorSettings, db: Database, bus: Bus, cas: Cas) -
         settings=settings, db=db, bus=bus, cas=cas, authenticator=Authenticator(db),
         admission=admission, partitions=partitions, types=types, recorded=recorded, relay=relay,
         workflows=workflows, runs=runs, starter=starter,
-        commander=Commander(db, runs, relay, recorded), intake=intake,
+        commander=commander, approvals=Approvals(db, commander), intake=intake,
     )  # fmt: skip
 
 

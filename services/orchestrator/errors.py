@@ -8,10 +8,15 @@ InvalidInput
 ├── PreconditionFailed     If-Match names another version; carries the present one
 ├── PreconditionRequired   If-Match is missing
 ├── KeyReused              an idempotency key came back with another request
-└── RunEnded               the run ended before the command reached it; carries its status
+├── Forbidden              the principal may not do this
+├── InvalidPayload         what was decided on does not fit the approval's form; carries the faults
+├── RunEnded               the run ended before the command reached it; carries its status
+└── AlreadyDecided         the approval is closed; carries by whom, how and when
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from minuet.model.errors import Conflict, InvalidInput
 
@@ -54,3 +59,32 @@ class RunEnded(Conflict):
     def __init__(self, message: str, *, status: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class Forbidden(InvalidInput):
+    code = "forbidden"
+
+
+class InvalidPayload(InvalidInput):
+    """`faults` is a list of (pointer into the payload, message)."""
+
+    code = "invalid_payload"
+
+    def __init__(self, faults: list[tuple[str, str]]) -> None:
+        super().__init__(faults[0][1], pointer="/payload" + faults[0][0])
+        self.faults = faults
+
+
+class AlreadyDecided(Conflict):
+    """`status` is that of the approval; `by` is None where nobody decided."""
+
+    code = "already_decided"
+
+    def __init__(
+        self, message: str, *, status: str, by: str | None, at: datetime | None, comment: str | None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.by = by
+        self.at = at
+        self.comment = comment

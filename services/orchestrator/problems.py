@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +21,7 @@ from minuet.model.errors import (
     Overloaded,
 )
 
-from .errors import PreconditionFailed, RunEnded
+from .errors import AlreadyDecided, InvalidPayload, PreconditionFailed, RunEnded
 
 log = structlog.get_logger(__name__)
 
@@ -42,16 +43,19 @@ KINDS: Final = {
     "invalid_input": Kind("invalid-request", 400, "The request is not valid"),
     "malformed_body": Kind("malformed-body", 400, "The body cannot be parsed"),
     "unauthorized": Kind("unauthorized", 401, "A valid API key is required"),
+    "forbidden": Kind("forbidden", 403, "You may not do this"),
     "not_found": Kind("not-found", 404, "There is no such thing"),
     "method_not_allowed": Kind("method-not-allowed", 405, "The method is not supported here"),
     "conflict": Kind("conflict", 409, "The thing is in another state"),
     "run_ended": Kind("run-ended", 409, "The run has ended"),
+    "already_decided": Kind("already-decided", 409, "The approval is closed"),
     "precondition_failed": Kind("precondition-failed", 412, "Somebody else changed it meanwhile"),
     "too_large": Kind("too-large", 413, "A limit on size is passed"),
     "unsupported_media_type": Kind("unsupported-media-type", 415, "The content type is not taken"),
     "invalid_body": Kind("invalid-body", 422, "The body has another shape than expected"),
     "invalid_document": Kind("invalid-document", 422, "The workflow document does not compile"),
     "invalid_inputs": Kind("invalid-inputs", 422, "The inputs miss the workflow's schema"),
+    "invalid_payload": Kind("invalid-payload", 422, "The payload does not fit the form"),
     "idempotency_key_reused": Kind(
         "idempotency-key-reused", 422, "The idempotency key belongs to another request"
     ),
@@ -64,8 +68,8 @@ KINDS: Final = {
 }
 
 _CODES_OF_STATUS: Final = {
-    400: "invalid_input", 401: "unauthorized", 404: "not_found", 405: "method_not_allowed",
-    413: "too_large", 415: "unsupported_media_type", 422: "invalid_body",
+    400: "invalid_input", 401: "unauthorized", 403: "forbidden", 404: "not_found",
+    405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type", 422: "invalid_body",
 }  # fmt: skip
 
 
@@ -75,6 +79,15 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
     pointer: str | None = None
     parameter: str | None = None
+
+
+class Decided(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How an approval was closed: `status` is approved, rejected, expired or cancelled."""
+
+    status: str
+    at: datetime | None = None
+    by: str | None = None
+    comment: str | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -87,6 +100,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     instance: str = ""
     errors: list[Fault] = []
     run_status: str | None = None
+    decided: Decided | None = None
     incident: str | None = None
 
 
@@ -130,6 +144,7 @@ def _respond(
         instance=request.url.path,
         errors=_faults(error)[:MAX_ERRORS],
         run_status=error.status if isinstance(error, RunEnded) else None,
+        decided=_decided(error),
         incident=incident,
     )
     return Response(
@@ -138,6 +153,12 @@ def _respond(
         media_type=MEDIA_TYPE,
         headers=_headers(error, kind.status),
     )
+
+
+def _decided(error: Exception) -> Decided | None:
+    if not isinstance(error, AlreadyDecided):
+        return None
+    return Decided(error.status, error.at, error.by, error.comment)
 
 
 def _headers(error: Exception, status: int) -> dict[str, str]:
@@ -163,6 +184,8 @@ def _faults(error: Exception) -> list[Fault]:
         ]
     if isinstance(error, InvalidInputs):
         return [Fault(message, pointer=f"/inputs{at}") for at, message in error.faults]
+    if isinstance(error, InvalidPayload):
+        return [Fault(message, pointer=f"/payload{at}") for at, message in error.faults]
     if isinstance(error, InvalidInput) and error.pointer is not None:
         return [_fault(error.pointer, str(error))]
     if isinstance(error, ValidationException) and isinstance(error.extra, list):

@@ -15,6 +15,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 _MEANINGS: Final = {
     400: "The request is not valid",
     401: "The API key is missing or wrong",
+    403: "You may not do this",
     404: "It does not exist",
     409: "It is in another state",
     412: "It was changed meanwhile",

@@ -38,12 +38,20 @@ async def find_key(c: Connection, hashed: bytes) -> ApiKeyRow | None:
 
 
 async def keep_key(
-    c: Connection, id: str, secret: str, *, tenant: str, name: str, roles: Sequence[str]
+    c: Connection,
+    id: str,
+    secret: str,
+    *,
+    tenant: str,
+    name: str,
+    roles: Sequence[str],
+    groups: Sequence[str] = (),
+    kind: str = "service",
 ) -> None:
     """Make `secret` the valid one of key `id`, whatever stood there before. Idempotent."""
     await c.execute(
         "insert into api_keys (id, tenant, name, secret_hash, roles, kind, groups, created_at) "
-        "values ($1, $2, $3, $4, $5, 'service', '{}', now()) "
+        "values ($1, $2, $3, $4, $5, $6, $7, now()) "
         "on conflict (id) do update set secret_hash = excluded.secret_hash, revoked_at = null",
-        id, tenant, name, secret_hash(secret), list(roles),
+        id, tenant, name, secret_hash(secret), list(roles), kind, list(groups),
     )  # fmt: skip

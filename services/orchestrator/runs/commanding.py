@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import asyncpg
 
 from minuet.bus.keys import partition_of
-from minuet.model.errors import NotFound
+from minuet.model.errors import InvalidInput, NotFound
 from minuet.model.status import RunStatus
 from minuet.store import commands
 from minuet.store.commands import CommandRow, CommandState
@@ -13,7 +15,7 @@ from minuet.store.database import Database
 from minuet.store.runs import Progress
 
 from ..auth import Principal
-from ..errors import RunEnded
+from ..errors import KeyReused, RunEnded
 from ..metrics import COMMANDS_ACCEPTED
 from ..recorded import Recorded
 from ..relay import Relay
@@ -21,6 +23,14 @@ from .schemas import CommandView
 from .service import Runs
 
 WAIT_S: Final = 10.0
+
+
+class Sent(NamedTuple):
+    """A command that stands. `progress` is how far the run is recorded once it was applied or the
+    run ended; None if neither is recorded in time."""
+
+    number: int
+    progress: Progress | None
 
 
 class Commander:
@@ -37,18 +47,32 @@ class Commander:
 
         Raises NotFound, and RunEnded if the run ended before the command could be applied.
         """
-        row = await self._runs.row(principal, run)
-        command = await self._write(principal, run, "cancel", data, key)
-        if command is None:
+        await self._runs.row(principal, run)
+        sent = await self.send(principal, run, "cancel", data, key)
+        if sent is None:
             raise _ended(run, (await self._runs.row(principal, run)).status)
-        self._relay.offer_command(partition_of(row.id), principal.tenant, command)
+        if sent.progress is not None:
+            _judge(run, sent.number, sent.progress)
+        return await self.command(principal, run, sent.number), sent.progress is not None
+
+    async def send(
+        self, principal: Principal, run: str, name: str, data: dict[str, Any], key: str | None
+    ) -> Sent | None:
+        """Write a command, bring it on its way and wait until it is recorded, at most ten seconds.
+
+        None if the run has ended (or does not exist for this tenant): then nothing was written.
+        The same key again waits for the command that stands already. Raises KeyReused,
+        InvalidInput for what Postgres cannot hold, StoreUnavailable.
+        """
+        command = await self._write(principal, run, name, data, key)
+        if command is None:
+            return None
+        self._relay.offer_command(partition_of(run), principal.tenant, command)
         number = command.number
         progress = await self._recorded.wait(
             run, lambda progress: progress.cmd >= number or progress.ended, timeout_s=WAIT_S
         )
-        if progress is not None:
-            _judge(run, number, progress)
-        return await self.command(principal, run, number), progress is not None
+        return Sent(number, progress)
 
     async def command(self, principal: Principal, run: str, number: int) -> CommandView:
         """Raises NotFound."""
@@ -67,17 +91,30 @@ class Commander:
         key: str | None,
     ) -> CommandRow | None:
         """None if the run has ended. The same key again gives the row that stands already."""
-        async with self._db.transaction() as c:
-            await commands.lock_run(c, run)
-            if key is not None and (found := await commands.find_command(c, run, key)):
-                return found
-            command = await commands.add_command(
-                c, run, name, tenant=principal.tenant, principal=principal.id, data=data,
-                idempotency_key=key,
-            )  # fmt: skip
+        try:
+            async with self._db.transaction() as c:
+                await commands.lock_run(c, run)
+                if key is not None and (found := await commands.find_command(c, run, key)):
+                    _check_same(found, name, data)
+                    return found
+                command = await commands.add_command(
+                    c, run, name, tenant=principal.tenant, principal=principal.id, data=data,
+                    idempotency_key=key,
+                )  # fmt: skip
+        except asyncpg.DataError as error:  # U+0000
+            raise InvalidInput(f"this cannot be stored: {error}", pointer="") from error
         if command is not None:
             COMMANDS_ACCEPTED.labels(name).inc()
         return command
+
+
+def _check_same(found: CommandRow, name: str, data: dict[str, Any]) -> None:
+    """Raises KeyReused."""
+    if (found.name, found.data) != (name, data):
+        raise KeyReused(
+            f"command {found.number} of run {found.run_id} came with this key and another request",
+            pointer="Idempotency-Key:",
+        )
 
 
 def _judge(run: str, number: int, progress: Progress) -> None:

@@ -1,0 +1,1 @@
+"""Approvals: list, look up, decide."""
