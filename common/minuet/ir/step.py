@@ -251,8 +251,9 @@ class Step:
         are never looked at: a completion in a wide run costs no more than in a narrow one."""
         state = self.state
         while not state.status.ended:
-            inline = state.armed_inline if self._may_evaluate() else ()
-            tasks = state.armed if self._may_dispatch() else ()
+            # `and`, not a call a round: this loop is the hot path, and heaps are mostly empty.
+            inline = state.armed_inline and self._may_evaluate() and state.armed_inline
+            tasks = state.armed and self._may_dispatch() and state.armed
             if inline and (not tasks or inline[0] < tasks[0]):
                 self.inline_steps += 1
                 self._run_inline(self.plan.nodes[heapq.heappop(state.armed_inline)])
