@@ -205,7 +205,7 @@ class LostTokens:
 
     def _skip(self, p: int, place: str, type: str) -> None:
         REEMIT_SKIPPED.labels(place).inc()
-        log.warning("lost_tokens_not_sought", partition=p, backlog=place, type=type)
+        log.warning("lost_tokens_not_sought", partition=p, unclear=place, type=type)
 
 
 def _ready_tokens(run: str, fields: Mapping[str, bytes], types: Mapping[str, str]) -> Suspect:

@@ -31,5 +31,5 @@ REEMITTED: Final = Counter(
 )
 REEMIT_SKIPPED: Final = Counter(
     "minuet_reconciler_reemit_skipped_total",
-    "Searches for lost tokens given up because of a backlog", ["place"],
+    "Searches for lost tokens given up, by the place that was too full or unclear", ["place"],
 )  # fmt: skip

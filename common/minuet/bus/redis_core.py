@@ -45,7 +45,8 @@ class RedisCore:
 
     @property
     def trouble(self) -> str | None:
-        """Why calls have no connection now, or None: for /readyz."""
+        """Why plain calls have no connection now, or None. They connect at the first one: of use
+        to who makes them now and then."""
         return self._redis.trouble
 
     @property

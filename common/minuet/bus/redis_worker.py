@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from minuet.model.errors import BusUnavailable
+
 from .api import Delivery, Done
 from .codes import BusFault
 from .redis_core import RedisCore
@@ -17,6 +19,8 @@ from .task_calls import (
     scatter,
 )
 from .wire import Argument, Reply
+
+GROUP_TRIES = 4
 
 
 class RedisWorker(RedisCore):
@@ -45,15 +49,17 @@ class RedisWorker(RedisCore):
             for delivery in _deliveries(reply, by_key):
                 await self.surrender(delivery, consumer)
 
-        try:
-            reply = await self._redis.call_blocking(block_ms, *args, rescue=give_back)
-        except BusFault as exc:
-            if not str(exc).startswith("NOGROUP"):
-                raise
-            # Nobody took from these streams yet, or they are gone, as after FLUSHALL.
+        for _ in range(GROUP_TRIES):
+            try:
+                reply = await self._redis.call_blocking(block_ms, *args, rescue=give_back)
+            except BusFault as exc:
+                if not str(exc).startswith("NOGROUP"):
+                    raise
+            else:
+                return _deliveries(reply, by_key)
+            # Nobody took from these streams yet, or a FLUSHALL came, before or during the wait.
             await self._make_groups(type_partitions)
-            reply = await self._redis.call_blocking(block_ms, *args, rescue=give_back)
-        return _deliveries(reply, by_key)
+        raise BusUnavailable("the task streams keep vanishing")
 
     async def complete(self, done: Sequence[Done]) -> list[bool]:
         return await self._scattered(complete_calls(self._keys, done), len(done))

@@ -241,3 +241,22 @@ async def test_what_a_worker_holds_without_content_is_not_told(
     assert await bus.task_tokens(0, TYPE, limit=9) is None
     await bus.claim(0, TYPE, "other", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"{}")
     assert await bus.task_tokens(0, TYPE, limit=9) == set()
+
+
+async def test_a_flush_during_the_first_take_is_outlived(own_server: ValkeyServer) -> None:
+    bus = await RedisBus.connect(own_server.url)
+    other = await RedisBus.connect(own_server.url)
+    taking = asyncio.create_task(take(bus, block_ms=10_000))
+
+    async def waits() -> bool:
+        return b"cmd=xreadgroup" in await other.ask(b"CLIENT", b"LIST")
+
+    for _ in range(2):
+        await eventually(waits)
+        await other.ask(b"FLUSHALL")
+    await eventually(waits)
+    await other.acquire(0, "o", LONG_MS)
+    await page(other)
+    assert [delivery.tokens for delivery in await taking] == [[TOKEN]]
+    await bus.close()
+    await other.close()
