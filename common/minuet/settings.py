@@ -17,6 +17,7 @@ __all__ = [
     "CoordinatorSettings",
     "DatabaseSettings",
     "DrainSettings",
+    "FanoutSettings",
     "LogSettings",
     "MetricsSettings",
     "NetworkSettings",
@@ -29,6 +30,7 @@ __all__ = [
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 DATABASE_SCHEMES = ("postgresql",)
+SOCKET_SCHEMES = ("ws", "wss")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -115,6 +117,41 @@ class OrchestratorSettings:
                 "MINUET_RECONCILE_INTERVAL_S", 30.0, low=0.1, high=3600.0
             ),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanoutSettings:
+    """`url` is where clients reach the sockets, for a suite behind a proxy; without it they use
+    the host name by which they reach the API, and `port`. `origins` are those whose pages may
+    connect. A client that is more than `buffer_frames` behind gets a snapshot instead."""
+
+    host: str = "127.0.0.1"
+    port: int = 8081
+    url: str | None = None
+    origins: tuple[str, ...] = field(default_factory=lambda: own_origins("127.0.0.1", 8080))
+    max_clients: int = 10_000
+    buffer_frames: int = 2_000
+    ping_s: float = 15.0
+    session_s: float = 3_600.0
+
+    @classmethod
+    def read(cls, env: EnvironmentReader, api: OrchestratorSettings) -> Self:
+        return cls(
+            host=env.text("MINUET_FANOUT_HOST", api.host),
+            port=env.integer("MINUET_FANOUT_PORT", 8081, low=0, high=65535),
+            url=env.optional_address("MINUET_FANOUT_URL", SOCKET_SCHEMES),
+            origins=env.items("MINUET_FANOUT_ORIGINS") or own_origins(api.host, api.port),
+            max_clients=env.integer("MINUET_FANOUT_MAX_CLIENTS", 10_000, low=1, high=1_000_000),
+            buffer_frames=env.integer("MINUET_FANOUT_BUFFER_FRAMES", 2_000, low=10, high=1_000_000),
+            ping_s=env.decimal("MINUET_FANOUT_PING_S", 15.0, low=0.05, high=3_600.0),
+            session_s=env.decimal("MINUET_FANOUT_SESSION_S", 3_600.0, low=0.05, high=86_400.0),
+        )
+
+
+def own_origins(host: str, port: int) -> tuple[str, ...]:
+    """Origins of pages that the orchestrator on `host` and `port` serves, loopback included."""
+    names = dict.fromkeys((f"[{host}]" if ":" in host else host, "localhost", "127.0.0.1", "[::1]"))
+    return tuple(f"http://{name}:{port}" for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +246,7 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     orchestrator: OrchestratorSettings = field(default_factory=OrchestratorSettings)
+    fanout: FanoutSettings = field(default_factory=FanoutSettings)
     coordinator: CoordinatorSettings = field(default_factory=CoordinatorSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
@@ -224,7 +262,8 @@ class Settings:
             database=DatabaseSettings.read(reader),
             log=LogSettings.read(reader),
             metrics=MetricsSettings.read(reader),
-            orchestrator=OrchestratorSettings.read(reader),
+            orchestrator=(api := OrchestratorSettings.read(reader)),
+            fanout=FanoutSettings.read(reader, api),
             coordinator=CoordinatorSettings.read(reader),
             worker=WorkerSettings.read(reader),
             network=NetworkSettings.read(reader),

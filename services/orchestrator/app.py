@@ -17,7 +17,9 @@ from .meta.openapi import CONFIG, docs, openapi_json
 from .meta.routes import probes
 from .meta.routes import router as meta
 from .node_types.routes import router as node_types
+from .patches.routes import router as patches
 from .runs.routes import router as runs
+from .tickets.routes import router as tickets
 from .workers.routes import router as workers
 from .workflows.routes import router as workflows
 
@@ -27,7 +29,17 @@ def create_app(core: Core) -> Litestar:
     api = Router(
         "/api/v1",
         guards=[require_key],
-        route_handlers=[workflows, runs, approvals, node_types, workers, blobs, meta],
+        route_handlers=[
+            workflows,
+            runs,
+            patches,
+            approvals,
+            node_types,
+            workers,
+            blobs,
+            tickets,
+            meta,
+        ],
     )
     public = Router("/api/v1", route_handlers=[openapi_json, docs])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from litestar.di import NamedDependency
 
-from minuet.settings import OrchestratorSettings
+from minuet.settings import FanoutSettings, OrchestratorSettings
 from minuet.store.database import Database
 
 from .admission import Admission
@@ -18,6 +18,7 @@ from .auth import Authenticator
 from .definitions import Definitions
 from .node_types.service import NodeTypes
 from .partitions import Partitions
+from .patches.service import Patches
 from .ports import Bus, Cas
 from .reconciler import Reconciler
 from .recorded import Recorded
@@ -26,6 +27,7 @@ from .runs.commanding import Commander
 from .runs.intake import Intake
 from .runs.service import Runs
 from .runs.starting import Starter
+from .tickets.service import Tickets
 from .workflows.service import Workflows
 
 
@@ -46,7 +48,9 @@ class Core:
     starter: Starter
     commander: Commander
     approvals: Approvals
+    patches: Patches
     intake: Intake
+    tickets: Tickets
 
     def duties(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What runs beside the API until it is cancelled; each heals itself."""
@@ -83,7 +87,13 @@ class Core:
         await self.relay.flush()
 
 
-def assemble(settings: OrchestratorSettings, db: Database, bus: Bus, cas: Cas) -> Core:
+def assemble(
+    settings: OrchestratorSettings,
+    db: Database,
+    bus: Bus,
+    cas: Cas,
+    fanout: FanoutSettings | None = None,
+) -> Core:
     partitions = Partitions(db, bus, at_least=settings.partitions)
     admission = Admission(bus, lambda: partitions.known)
     types = NodeTypes(db, bus)
@@ -103,6 +113,8 @@ def assemble(settings: OrchestratorSettings, db: Database, bus: Bus, cas: Cas) -
         admission=admission, partitions=partitions, types=types, recorded=recorded, relay=relay,
         workflows=workflows, runs=runs, starter=starter,
         commander=commander, approvals=Approvals(db, commander), intake=intake,
+        patches=Patches(db, runs, definitions, commander),
+        tickets=Tickets(bus, fanout or FanoutSettings()),
     )  # fmt: skip
 
 

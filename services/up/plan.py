@@ -46,5 +46,6 @@ DEFAULT_PLAN = SuitePlan(
         ServiceSpec(name="http_worker", command=_module("minuet.services.http_worker")),
         ServiceSpec(name="hitl_worker", command=_module("minuet.services.hitl_worker")),
         ServiceSpec(name="recorder", command=_module("minuet.services.recorder")),
+        ServiceSpec(name="fanout", command=_module("minuet.services.fanout")),
     ),
 )

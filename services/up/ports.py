@@ -8,13 +8,13 @@ import socket
 from .errors import SuiteError
 
 
-def claim_port(host: str, port: int) -> int:
+def claim_port(host: str, port: int, setting: str = "MINUET_PORT") -> int:
     """`port` itself, or a free one for 0. Raises SuiteError if nobody could listen there."""
     try:
         with _listening_socket(host, port) as probe:
             return int(probe.getsockname()[1])
     except OSError as exc:
-        raise SuiteError(_explain(host, port, exc)) from exc
+        raise SuiteError(_explain(host, port, setting, exc)) from exc
 
 
 def free_ports(count: int) -> list[int]:
@@ -41,9 +41,9 @@ def _listening_socket(host: str, port: int) -> socket.socket:
     return probe
 
 
-def _explain(host: str, port: int, exc: OSError) -> str:
+def _explain(host: str, port: int, setting: str, exc: OSError) -> str:
     if exc.errno == errno.EADDRINUSE:
-        return f"Port {port} is taken: stop what uses it, or choose another with MINUET_PORT"
+        return f"Port {port} is taken: stop what uses it, or choose another with {setting}"
     if exc.errno == errno.EACCES:
-        return f"Port {port} needs root: choose one above 1023 with MINUET_PORT"
+        return f"Port {port} needs root: choose one above 1023 with {setting}"
     return f"Cannot listen on {host}:{port} ({exc.strerror}): choose another MINUET_HOST"

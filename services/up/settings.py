@@ -23,6 +23,7 @@ class UpSettings:
     data_dir: Path = DEFAULT_DATA_DIR
     host: str = "127.0.0.1"
     port: int = 8080
+    fanout_port: int = 0
     redis_url: str | None = field(default=None, repr=False)
     database_url: str | None = field(default=None, repr=False)
     valkey_max_memory_bytes: int = 1 << 30
@@ -39,6 +40,7 @@ class UpSettings:
             data_dir=Path(reader.text("MINUET_DATA_DIR", str(DEFAULT_DATA_DIR))),
             host=reader.text("MINUET_HOST", "127.0.0.1"),
             port=reader.integer("MINUET_PORT", 8080, low=0, high=65535),
+            fanout_port=reader.integer("MINUET_FANOUT_PORT", 0, low=0, high=65535),
             redis_url=reader.optional_address("MINUET_REDIS_URL", REDIS_SCHEMES),
             database_url=reader.optional_address("MINUET_DATABASE_URL", DATABASE_SCHEMES),
             valkey_max_memory_bytes=reader.integer(

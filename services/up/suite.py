@@ -47,6 +47,7 @@ class LocalSuite:
         self._reporter = reporter
         self._api_key = data_dir.api_key()
         self._port = claim_port(settings.host, settings.port)
+        self._fanout_port = claim_port(settings.host, settings.fanout_port, "MINUET_FANOUT_PORT")
         self._servers: Servers = choose_servers(settings, data_dir)
         self._services: list[ServiceProcess] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -140,6 +141,7 @@ class LocalSuite:
             "MINUET_DATABASE_URL": self._servers.database_url,
             "MINUET_HOST": self._settings.host,
             "MINUET_PORT": str(self._port),
+            "MINUET_FANOUT_PORT": str(self._fanout_port),
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -341,3 +341,10 @@ class CacheBus(Protocol):
 
     async def cas_get(self, tenant: str, digest: str, *, ttl_s: int) -> bytes | None:
         """The blob, its life extended to `ttl_s`."""
+
+
+class TicketBus(Protocol):
+    async def put_ticket(self, name: str, holder: bytes, *, ttl_s: int) -> None: ...
+
+    async def take_ticket(self, name: str) -> bytes | None:
+        """The holder of a ticket, once: whoever asks second gets None, as after its time."""

@@ -63,6 +63,10 @@ class Keys:
     def cas(self, tenant: str, digest: str) -> str:
         return f"{self.prefix}cas:{tenant}:{digest}"
 
+    def ticket(self, name: str) -> str:
+        """Who may open one socket: gone when it was taken, or after its time."""
+        return f"{self.prefix}ticket:{name}"
+
     @property
     def partitions(self) -> str:
         return f"{self.prefix}partitions"

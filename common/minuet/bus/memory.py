@@ -134,6 +134,15 @@ class MemoryCache(MemoryCore):
         self._state.cas[tenant, digest] = (data, self._now() + ttl_s * 1000)
 
     @remote
+    def put_ticket(self, name: str, holder: bytes, *, ttl_s: int) -> None:
+        self._state.tickets[name] = (holder, self._now() + ttl_s * 1000)
+
+    @remote
+    def take_ticket(self, name: str) -> bytes | None:
+        holder, expires_at = self._state.tickets.pop(name, (None, 0))
+        return holder if self._now() < expires_at else None
+
+    @remote
     def cas_get(self, tenant: str, digest: str, *, ttl_s: int) -> bytes | None:
         now = self._now()
         data, expires_at = self._state.cas.get((tenant, digest), (b"", 0))

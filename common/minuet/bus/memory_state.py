@@ -109,3 +109,4 @@ class State:
     coordinators: dict[str, int] = field(default_factory=dict)
     workers: dict[str, tuple[WorkerInfo, int]] = field(default_factory=dict)
     cas: dict[tuple[str, str], tuple[bytes, int]] = field(default_factory=dict)
+    tickets: dict[str, tuple[bytes, int]] = field(default_factory=dict)

@@ -7,11 +7,18 @@ from .redis_reconciler import RedisReconciler
 from .redis_recorder import RedisRecorder
 from .redis_registry import RedisRegistry
 from .redis_signals import RedisSignals
+from .redis_tickets import RedisTickets
 from .redis_worker import RedisWorker
 
 
 class RedisBus(
-    RedisCoordinator, RedisSignals, RedisReconciler, RedisWorker, RedisRegistry, RedisRecorder
+    RedisCoordinator,
+    RedisSignals,
+    RedisReconciler,
+    RedisWorker,
+    RedisRegistry,
+    RedisRecorder,
+    RedisTickets,
 ):
     """`bus = await RedisBus.connect(url, prefix)`, at the end `await bus.close()`.
 

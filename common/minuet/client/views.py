@@ -269,6 +269,41 @@ class Info(msgspec.Struct, frozen=True):
     socket_url: str = ""
 
 
+class ApprovalLine(msgspec.Struct, frozen=True):
+    """A question without its payloads. `status` is pending, approved, rejected, expired or
+    cancelled; `may_decide` says whether the key in use may answer."""
+
+    id: str
+    run: str
+    node: str
+    workflow: str
+    message: str
+    assignees: list[str]
+    groups: list[str]
+    status: str
+    requested_at: datetime
+    expires_at: datetime | None = None
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    may_decide: bool = False
+
+
+class ApprovalPage(msgspec.Struct, frozen=True):
+    items: list[ApprovalLine]
+    next_cursor: str | None = None
+
+
+class Approval(ApprovalLine, frozen=True, kw_only=True):
+    """`payload` is the proposal, `form` the JSON Schema that an approved payload must fit,
+    `decided_payload` what was decided on."""
+
+    gen: int
+    payload: Any = None
+    form: dict[str, Any] | None = None
+    comment: str | None = None
+    decided_payload: Any = None
+
+
 class DeadLetter(msgspec.Struct, frozen=True):
     """What could not be done and was put aside with its cause."""
 

@@ -38,6 +38,7 @@ async def get_info(core: FromCore, request: Request[Any, Any, Any]) -> Info:
             "inline_bytes": INLINE_BYTES,
             "page_items": MAX_LIMIT,
         },
+        socket_url=core.tickets.socket_url(request.url.scheme, request.url.hostname),
     )
 
 

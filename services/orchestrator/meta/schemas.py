@@ -9,7 +9,7 @@ import msgspec
 
 
 class Info(msgspec.Struct, frozen=True):
-    """`principal` is whom the API key stands for."""
+    """`principal` is whom the API key stands for. `socket_url` is the fanout's: see /tickets."""
 
     version: str
     api: str
@@ -19,6 +19,7 @@ class Info(msgspec.Struct, frozen=True):
     roles: list[str]
     compiled_router: bool
     limits: dict[str, int]
+    socket_url: str
 
 
 class DeadLetterView(msgspec.Struct, frozen=True):

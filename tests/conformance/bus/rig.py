@@ -20,6 +20,7 @@ from minuet.bus.api import (
     ReconcilerBus,
     RecorderBus,
     RunWrite,
+    TicketBus,
     WorkerBus,
 )
 from minuet.bus.memory import MemoryBus
@@ -32,7 +33,7 @@ SOON_MS = 30
 """A lease or idle time that is over soon: tests wait for its effect, never for the time."""
 
 
-class Bus(CoordinatorBus, ReconcilerBus, WorkerBus, RecorderBus, CacheBus, Protocol):
+class Bus(CoordinatorBus, ReconcilerBus, WorkerBus, RecorderBus, CacheBus, TicketBus, Protocol):
     """Everything at once, as the adapters offer it."""
 
     def announcements(self) -> AsyncGenerator[bytes, None]: ...

@@ -1,0 +1,1 @@
+"""The fanout: shows runs live over WebSockets."""
