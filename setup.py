@@ -1,8 +1,8 @@
-"""Find the packages in their four homes, and build the router or fall back to its reference.
+"""Find the packages in their four homes, and build the extensions or fall back to their references.
 
 Everything that can be said in data stands in pyproject.toml. Two things cannot: the import root
-`minuet` is spread over four folders, and the router's extension is optional unless
-`MINUET_REQUIRE_COMPILED=1` demands it.
+`minuet` is spread over four folders, and the extensions are optional unless
+`MINUET_REQUIRE_COMPILED=1` demands them.
 """
 
 import os
@@ -18,7 +18,10 @@ PACKAGE_DIRS = {
     "minuet.migrations": "migrations",
     "minuet.schemas": "schemas",
 }
-ROUTER_SOURCE = "common/minuet/ir/router.pyx"
+EXTENSIONS = {
+    "minuet.ir.router": "common/minuet/ir/router.pyx",
+    "minuet.ir.patcher": "common/minuet/ir/patcher.pyx",
+}
 
 
 def packages_below(name: str, folder: str) -> list[str]:
@@ -38,11 +41,13 @@ def holds_files(folder: str, package: str) -> bool:
 
 
 def extensions() -> list[Extension]:
-    """The compiled router. Optional: without a compiler the plain-Python reference serves."""
-    if not (ROOT / ROUTER_SOURCE).exists():
-        return []
+    """Compiled router and patcher. Optional: without a compiler their references serve."""
     required = os.environ.get("MINUET_REQUIRE_COMPILED") == "1"
-    return [Extension("minuet.ir.router", [ROUTER_SOURCE], optional=not required)]
+    return [
+        Extension(name, [source], optional=not required)
+        for name, source in EXTENSIONS.items()
+        if (ROOT / source).exists()
+    ]
 
 
 setup(

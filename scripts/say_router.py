@@ -1,4 +1,4 @@
-"""Say which router an installation has; fail if the compiled one is demanded and missing.
+"""Say whether router and patcher are compiled; fail if that is demanded and one of them is not.
 
 `MINUET_REQUIRE_COMPILED=1` demands it.
 """
@@ -7,24 +7,38 @@ import importlib.util
 import os
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+EXTENSIONS = {"Router": "minuet.ir.router", "Patcher": "minuet.ir.patcher"}
 
 
-def is_router_compiled() -> bool:
-    """Whether the extension can be found; it is not loaded."""
-    spec = importlib.util.find_spec("minuet.ir.router")
-    return bool(spec and spec.origin and spec.origin.endswith(tuple(EXTENSION_SUFFIXES)))
+def is_compiled(module: str) -> bool:
+    """Whether the extension lies beside its package; nothing is imported."""
+    package = importlib.util.find_spec("minuet")
+    if package is None or not package.submodule_search_locations:
+        return False
+    below = "/".join(module.split(".")[1:])
+    return any(
+        Path(folder, below + suffix).is_file()
+        for folder in package.submodule_search_locations
+        for suffix in EXTENSION_SUFFIXES
+    )
 
 
 def main() -> int:
-    if is_router_compiled():
-        print("Router: compiled")
-        return 0
-    if os.environ.get("MINUET_REQUIRE_COMPILED") == "1":
-        print("Router: not compiled, but MINUET_REQUIRE_COMPILED=1 demands it", file=sys.stderr)
+    missing = [name for name, module in EXTENSIONS.items() if not is_compiled(module)]
+    for name in EXTENSIONS:
+        if name not in missing:
+            print(f"{name}: compiled")
+    if missing and os.environ.get("MINUET_REQUIRE_COMPILED") == "1":
+        names = " and ".join(missing)
+        print(f"{names} not compiled, but MINUET_REQUIRE_COMPILED=1 demands it", file=sys.stderr)
         return 1
-    print(
-        "Router: plain-Python reference (slower). Install a C compiler and run `make setup` again."
-    )
+    for name in missing:
+        print(
+            f"{name}: plain-Python reference (slower). "
+            "Install a C compiler and run `make setup` again."
+        )
     return 0
 
 

@@ -4,6 +4,7 @@ MinuetError
 ├── InvalidInput            a caller's mistake: nothing was changed
 │   ├── InvalidDocument     carries diagnostics that point into the document
 │   ├── InvalidInputs       run inputs miss the workflow's schema
+│   ├── PatchError          carries the operation that does not fit the document
 │   ├── NotFound
 │   ├── Conflict            the thing is in another state than the caller assumed
 │   └── TooLarge
@@ -61,6 +62,22 @@ class InvalidInputs(InvalidInput):
         pointer, message = faults[0]
         super().__init__(message, pointer=pointer)
         self.faults = faults
+
+
+class PatchError(InvalidInput):
+    """Operation number `index` (from 0) of a patch cannot be applied; `reason` says why, `op` and
+    `pointer` are the operation's, "" where it has none."""
+
+    code = "invalid_patch"
+
+    def __init__(self, reason: str, *, index: int, op: str, pointer: str) -> None:
+        what = " ".join(part for part in (op, pointer) if part)
+        super().__init__(
+            f"operation {index}{f' ({what})' if what else ''}: {reason}", pointer=pointer
+        )
+        self.reason = reason
+        self.index = index
+        self.op = op
 
 
 class NotFound(InvalidInput):

@@ -1,4 +1,4 @@
-"""The compiled router is optional, unless it is demanded."""
+"""Compiled router and patcher are optional, unless they are demanded."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
-def is_router_compiled() -> bool:
-    script = runpy.run_path(str(ROOT / "scripts" / "say_router.py"))
-    return bool(script["is_router_compiled"]())
-
-
 @pytest.mark.skipif(
-    os.environ.get("MINUET_REQUIRE_COMPILED") != "1", reason="the compiled router is not demanded"
+    os.environ.get("MINUET_REQUIRE_COMPILED") != "1", reason="compiled modules are not demanded"
 )
-def test_demanded_router_is_compiled() -> None:
-    assert is_router_compiled()
+@pytest.mark.parametrize("module", ["minuet.ir.router", "minuet.ir.patcher"])
+def test_demanded_module_is_compiled(module: str) -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "say_router.py"))
+    assert script["is_compiled"](module)
+    assert not script["is_compiled"]("minuet.ir.materialise")
 
 
 @pytest.mark.parametrize(("demanded", "optional"), [("1", False), ("", True)])
@@ -36,4 +34,7 @@ def test_extension_is_optional_unless_demanded(
     runpy.run_path(str(ROOT / "setup.py"))
     extensions = built["ext_modules"]
     assert isinstance(extensions, list)
-    assert [extension.optional for extension in extensions] == [optional]
+    assert {extension.name: extension.optional for extension in extensions} == {
+        "minuet.ir.router": optional,
+        "minuet.ir.patcher": optional,
+    }
