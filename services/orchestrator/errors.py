@@ -11,6 +11,7 @@ InvalidInput
 ├── Forbidden              the principal may not do this
 ├── InvalidPayload         what was decided on does not fit the approval's form; carries the faults
 ├── RunEnded               the run ended before the command reached it; carries its status
+├── PatchRefused           the run cannot take the patch; carries the reason and every fault
 └── AlreadyDecided         the approval is closed; carries by whom, how and when
 """
 
@@ -61,6 +62,17 @@ class RunEnded(Conflict):
         self.status = status
 
 
+class PatchRefused(Conflict):
+    """`reason` is policy, conflict (it would change what happened) or base_moved."""
+
+    code = "patch_refused"
+
+    def __init__(self, reason: str, faults: list[str]) -> None:
+        super().__init__("; ".join(faults) or reason)
+        self.reason = reason
+        self.faults = faults
+
+
 class Forbidden(InvalidInput):
     code = "forbidden"
 
@@ -71,7 +83,8 @@ class InvalidPayload(InvalidInput):
     code = "invalid_payload"
 
     def __init__(self, faults: list[tuple[str, str]]) -> None:
-        super().__init__(faults[0][1], pointer="/payload" + faults[0][0])
+        at, message = faults[0]
+        super().__init__(f"/payload{at}: {message}", pointer=f"/payload{at}")
         self.faults = faults
 
 

@@ -8,7 +8,7 @@ import typer
 
 import minuet
 
-from . import run, up, worker, workflow
+from . import approvals, run, up, worker, workflow
 
 EPILOG = (
     "The suite is found through MINUET_URL and MINUET_API_KEY, or as the local suite whose "
@@ -29,6 +29,9 @@ app.command("up", context_settings=up.CONTEXT, add_help_option=False)(up.up)
 app.command("worker", no_args_is_help=True)(worker.worker)
 app.add_typer(workflow.app, name="workflow")
 app.add_typer(run.app, name="run")
+app.command("approvals")(approvals.approvals)
+app.command("approve", no_args_is_help=True)(approvals.approve)
+app.command("reject", no_args_is_help=True)(approvals.reject)
 
 
 @app.callback()

@@ -37,6 +37,17 @@ def run_ids(incomplete: str) -> list[tuple[str, str]]:
     )
 
 
+def approval_ids(incomplete: str) -> list[tuple[str, str]]:
+    """What is open, with its question."""
+    return _ask(
+        lambda client: [
+            (line.id, line.message)
+            for line in client.approvals.list(status=["pending"], limit=MAX_NAMES)
+            if line.id.startswith(incomplete)
+        ]
+    )
+
+
 def _ask(question: Callable[[Client], list[T]]) -> list[T]:
     from .connection import quiet_client
 

@@ -83,6 +83,8 @@ def _by_code(error: MinuetError) -> tuple[str, Exit]:
     """Errors whose classes live beside httpx, which must not be imported to ask for them."""
     if error.code == "unauthorized":
         return "set MINUET_API_KEY; `minuet up` prints the key of a local suite", Exit.UNAUTHORIZED
+    if error.code == "forbidden":
+        return "`minuet approvals APPROVAL` says who may", Exit.UNAUTHORIZED
     if error.code == "bad_settings":
         return "", Exit.USAGE
     if error.code == "client_error":

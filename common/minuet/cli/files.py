@@ -55,16 +55,26 @@ def read_inputs(options: Sequence[str], file: str | None) -> dict[str, Any]:
     return inputs
 
 
-def _parse_option(option: str) -> tuple[str, Any]:
+def read_payload(options: Sequence[str], proposal: Any) -> Any:
+    """What is decided on: a file as it is, or the proposal with each `key=text` or `key:=json`
+    changed."""
+    if len(options) == 1 and looks_like_file(options[0].partition("=")[0]):
+        return read_source(options[0]).value
+    if proposal is not None and not isinstance(proposal, dict):
+        raise Failure("--payload: the proposal has no fields to change: give a whole one as a file")
+    return {**(proposal or {}), **dict(_parse_option(each, "--payload") for each in options)}
+
+
+def _parse_option(option: str, name: str = "--input") -> tuple[str, Any]:
     key, equals, text = option.partition("=")
     if not equals or not key.removesuffix(":"):
-        raise Failure(f"--input {option}: write key=text, or key:=json for other values")
+        raise Failure(f"{name} {option}: write key=text, or key:=json for other values")
     if not key.endswith(":"):
         return key, text
     try:
         return key[:-1], _parse(text.encode(), is_json=True)
     except InvalidInput as error:
-        raise Failure(f"--input {option}: {error}", hint="text needs no colon: key=text") from error
+        raise Failure(f"{name} {option}: {error}", hint="text needs no colon: key=text") from error
 
 
 def _parse(data: bytes, *, is_json: bool) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .completion import run_ids
+from .completion import approval_ids, run_ids
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")
@@ -16,5 +16,14 @@ RunId = Annotated[
     str,
     typer.Argument(
         metavar="RUN", help="The id of a run.", show_default=False, autocompletion=run_ids
+    ),
+]
+ApprovalId = Annotated[
+    str,
+    typer.Argument(
+        metavar="APPROVAL",
+        help="The id of an approval.",
+        show_default=False,
+        autocompletion=approval_ids,
     ),
 ]

@@ -36,6 +36,19 @@ _LOOKS: Final = {
     "cancelled": Look("▬", "bright_black", "cancelled"),
 }
 
+_ANSWERS: Final = {
+    "pending": Look("✋", "yellow", "needs an answer"),
+    "approved": Look("✓", "green", "approved"),
+    "rejected": Look("✗", "red", "rejected"),
+    "expired": Look("◔", "red", "expired"),
+    "cancelled": Look("▬", "bright_black", "cancelled"),
+}
+
+
+def look_of_approval(status: str) -> Look:
+    """As `look`, for approvals: amber is for what a person has to do, and nothing else."""
+    return _ANSWERS.get(status) or Look("?", "bright_black", status)
+
 
 def look(status: str) -> Look:
     """How a state looks; one that is not known is grey with its raw name."""

@@ -10,11 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from .output import console
-from .palette import look
-from .times import ago, between
+from .palette import look, look_of_approval
+from .times import ago, between, duration
 
 if TYPE_CHECKING:
-    from minuet.client.views import RunLine, WorkflowLine
+    from minuet.client.views import ApprovalLine, RunLine, WorkflowLine
+
+MAX_QUESTION = 60
 
 
 def print_workflows(lines: Sequence[WorkflowLine]) -> None:
@@ -47,6 +49,44 @@ def print_runs(lines: Sequence[RunLine], *, is_filtered: bool) -> None:
             between(line.accepted_at, line.ended_at),
         )
     console().print(table)
+
+
+def print_approvals(lines: Sequence[ApprovalLine], *, is_filtered: bool) -> None:
+    if not lines:
+        console().print("No approval matches." if is_filtered else "Nothing needs an answer.")
+        return
+    now = datetime.now(UTC)
+    table = _table("approval", "question", "workflow", "state", "asked", "time left", "whom")
+    for line in lines:
+        table.add_row(
+            line.id,
+            escape(_short(line.message)),
+            escape(line.workflow),
+            look_of_approval(line.status).markup,
+            ago(line.requested_at, now),
+            _time_left(line, now),
+            escape(whom(line)),
+        )
+    console().print(table)
+
+
+def _time_left(line: ApprovalLine, now: datetime) -> str:
+    if line.status != "pending" or line.expires_at is None:
+        return ""
+    return duration((line.expires_at - now).total_seconds())
+
+
+def whom(line: ApprovalLine) -> str:
+    """Who is asked, or who answered."""
+    if line.decided_by:
+        return line.decided_by
+    return ", ".join([*line.assignees, *(f"@{group}" for group in line.groups)]) or "everybody"
+
+
+def _short(text: str) -> str:
+    """The first line, at most as long as a column may be."""
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= MAX_QUESTION else f"{line[: MAX_QUESTION - 1]}…"
 
 
 def _table(*columns: str) -> Table:

@@ -20,7 +20,7 @@ from minuet.model.errors import (
     Unavailable,
 )
 
-from .errors import ClientError, RunEnded, ServerFailed, Unauthorized
+from .errors import AlreadyDecided, ClientError, Forbidden, RunEnded, ServerFailed, Unauthorized
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -121,7 +121,10 @@ _ERRORS: Final[dict[str, Callable[[Problem], MinuetError]]] = {
     "precondition-failed": _invalid_input(Conflict),
     "idempotency-key-reused": _invalid_input(Conflict),
     "too-large": _invalid_input(TooLarge),
+    "invalid-payload": _invalid_input(InvalidInput),
     "run-ended": RunEnded,
+    "already-decided": AlreadyDecided,
+    "forbidden": Forbidden,
     "unauthorized": Unauthorized,
     "unavailable": lambda problem: Unavailable(problem.message),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
+from .approvals import Approvals
 from .location import find_location
 from .paging import every
 from .paths import segment
@@ -35,6 +36,7 @@ class Client:
         self._transport = Transport(url, api_key, patience_s=patience_s, transport=transport)
         self.workflows = Workflows(self._transport)
         self.runs = Runs(self._transport)
+        self.approvals = Approvals(self._transport)
 
     @classmethod
     def find(

@@ -4,7 +4,9 @@ MinuetError
 ├── ClientError             the API refused; carries the problem document
 │   ├── Unauthorized        the key is missing, unknown or revoked
 │   ├── ServerFailed        a 5xx that is no sign of load, or an answer that is none of the API's
-│   └── RunEnded            the run ended before the command reached it (also a Conflict)
+│   ├── Forbidden           the key may not do this
+│   ├── RunEnded            the run ended before the command reached it (also a Conflict)
+│   └── AlreadyDecided      the approval is closed, and not by this decision (also a Conflict)
 └── Unavailable
     └── Unreachable         nothing answers at the address
 """
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 from minuet.model.errors import Conflict, MinuetError, Unavailable
 
 if TYPE_CHECKING:
-    from .problem import Problem
+    from .problem import Decided, Problem
 
 
 class ClientError(MinuetError):
@@ -33,6 +35,10 @@ class Unauthorized(ClientError):
     code = "unauthorized"
 
 
+class Forbidden(ClientError):
+    code = "forbidden"
+
+
 class ServerFailed(ClientError):
     code = "server_failed"
 
@@ -46,6 +52,17 @@ class RunEnded(ClientError, Conflict):
         ClientError.__init__(self, problem)
         self.pointer = None
         self.status = problem.run_status or ""
+
+
+class AlreadyDecided(ClientError, Conflict):
+    """`decided` says how, when and by whom the approval was closed."""
+
+    code = "already_decided"
+
+    def __init__(self, problem: Problem) -> None:
+        ClientError.__init__(self, problem)
+        self.pointer = None
+        self.decided: Decided | None = problem.decided
 
 
 class Unreachable(Unavailable):

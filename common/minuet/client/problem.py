@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 
@@ -13,8 +15,18 @@ class Fault(msgspec.Struct, frozen=True):
     parameter: str | None = None
 
 
+class Decided(msgspec.Struct, frozen=True):
+    """How an approval was closed: `status` is approved, rejected, expired or cancelled."""
+
+    status: str
+    at: datetime | None = None
+    by: str | None = None
+    comment: str | None = None
+
+
 class Problem(msgspec.Struct, frozen=True):
-    """`type` is the stable part. `run_status` comes with `run-ended`, `incident` with a 500."""
+    """`type` is the stable part. `run_status` comes with `run-ended`, `decided` with
+    `already-decided`, `incident` with a 500."""
 
     type: str = "about:blank"
     title: str = ""
@@ -23,6 +35,7 @@ class Problem(msgspec.Struct, frozen=True):
     instance: str = ""
     errors: list[Fault] = []
     run_status: str | None = None
+    decided: Decided | None = None
     incident: str | None = None
 
     @property

@@ -70,6 +70,8 @@ class Configs:
         if not found and each.is_hitl:
             self._check_duration(config.get("timeout"), f"{at}/timeout")
             self._check_form(config.get("form"), f"{at}/form")
+            if "${" in config.get("on_timeout", ""):
+                self._faults.error(f"{at}/on_timeout", "must be constant: reject or fail")
 
     def _check_duration(self, duration: Any, at: str) -> None:
         if duration is None or "${" in duration:

@@ -57,6 +57,7 @@ def test_the_default_port_counts_for_duplicates_and_otherwise() -> None:
         ({"message": "?", "timeout": "soon"}, "/nodes/0/config/timeout", "units"),
         ({"message": "?", "timeout": "999999d"}, "/nodes/0/config/timeout", "ten years"),
         ({"message": "?", "on_timeout": "wait"}, "/nodes/0/config/on_timeout", "reject"),
+        ({"message": "?", "on_timeout": "${inputs.x}"}, "/nodes/0/config/on_timeout", "constant"),
         ({"message": "?", "form": {"type": "text"}}, "/nodes/0/config/form", "no JSON Schema"),
         ({"message": "?", "assignees": "anna"}, "/nodes/0/config/assignees", "must be array"),
         ({"message": "?", "asignees": ["a"]}, "/nodes/0/config/asignees", "'assignees'"),
