@@ -18,6 +18,7 @@ T = TypeVar("T")
 ENVELOPE_BYTES: Final = 64 * 1024
 ENVELOPE_DEPTH: Final = 2
 _PLACE: Final = re.compile(r"^(?P<message>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _SEGMENT: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
@@ -68,7 +69,10 @@ def convert(value: Any, shape: type[T]) -> T:
     except msgspec.ValidationError as error:
         match = _PLACE.match(str(error))
         assert match is not None
-        raise InvalidBody(match["message"], pointer=pointer_of(match["path"] or "$")) from error
+        pointer = pointer_of(match["path"] or "$")
+        if (unknown := _UNKNOWN.fullmatch(match["message"])) is not None:
+            pointer += f"/{_escaped(unknown[1])}"
+        raise InvalidBody(match["message"], pointer=pointer) from error
 
 
 def pointer_of(path: str) -> str:
@@ -78,8 +82,12 @@ def pointer_of(path: str) -> str:
         name = match[1] if match[1] is not None else match[2]
         if name is None:
             break
-        segments.append(name.replace("~", "~0").replace("/", "~1"))
+        segments.append(_escaped(name))
     return "".join(f"/{segment}" for segment in segments)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def check_media_type(request: Request[Any, Any, Any], *allowed: str) -> str:

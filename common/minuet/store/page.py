@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from minuet.model.errors import InvalidInput
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+LARGEST = 2**53  # as microseconds the year 2255
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,13 +41,28 @@ def encode_cursor(*parts: str | int) -> str:
     return urlsafe_b64encode(msgspec.json.encode(parts)).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, shape: type[T]) -> T:
-    """The parts that `encode_cursor` got. Raises InvalidInput on anything else."""
+def decode_cursor(cursor: str, shape: type[T], *, parameter: str = "cursor") -> T:
+    """The parts that `encode_cursor` got. Raises InvalidInput on anything else, which points at the
+    query's `parameter`."""
     try:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return msgspec.json.decode(raw, type=shape)
+        parts = msgspec.json.decode(raw, type=shape)
     except (ValueError, binascii.Error, msgspec.MsgspecError) as exc:
-        raise InvalidInput("not a cursor of this list", pointer="?cursor") from exc
+        raise _foreign(parameter) from exc
+    if _is_made_up(parts):
+        raise _foreign(parameter)
+    return parts
+
+
+def _foreign(parameter: str) -> InvalidInput:
+    return InvalidInput("not a cursor of this list", pointer=f"?{parameter}")
+
+
+def _is_made_up(parts: Any) -> bool:
+    """What `encode_cursor` never gets, and Postgres could not compare with."""
+    return any(
+        not 0 <= part <= LARGEST if isinstance(part, int) else "\0" in part for part in parts
+    )
 
 
 def encode_position(position: Position) -> str:
@@ -56,7 +72,4 @@ def encode_position(position: Position) -> str:
 def decode_position(cursor: str) -> Position:
     """Raises InvalidInput if `cursor` was not made by `encode_position`."""
     micros, id = decode_cursor(cursor, tuple[int, str])
-    try:
-        return Position(_EPOCH + timedelta(microseconds=micros), id)
-    except OverflowError as exc:
-        raise InvalidInput("not a cursor of this list", pointer="?cursor") from exc
+    return Position(_EPOCH + timedelta(microseconds=micros), id)

@@ -138,7 +138,7 @@ async def list_versions(
     rows = await c.fetch(
         f"select {_VERSION} from workflow_versions v "  # noqa: S608 - a constant list of columns
         "join workflows w on w.tenant = v.tenant and w.name = v.name and w.deleted_at is null "
-        "where v.tenant = $1 and v.name = $2 and ($3::int is null or v.version < $3) "
+        "where v.tenant = $1 and v.name = $2 and ($3::bigint is null or v.version < $3) "
         "order by v.version desc limit $4",
         tenant, name, before, limit + 1,
     )  # fmt: skip

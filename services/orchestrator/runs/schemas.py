@@ -1,29 +1,31 @@
-"""What the API takes and says of runs. Instants of events are ms since the epoch."""
+"""What the API takes and says of runs."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from minuet.views.schemas import EventView, NodeView, RunLineView
 
-Label = Annotated[str, Meta(max_length=200)]
+NO_NUL: Final = r"^[^\x00]*$"  # Postgres cannot store U+0000 in text
+
+Label = Annotated[str, Meta(max_length=200, pattern=NO_NUL)]
 
 
 class StartBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Exactly one of `workflow` (`name`, `name@latest`, `name@<version>`) and `document`."""
 
-    workflow: Annotated[str, Meta(min_length=1, max_length=220)] | UnsetType = UNSET
+    workflow: Annotated[str, Meta(min_length=1, max_length=220, pattern=NO_NUL)] | UnsetType = UNSET
     document: Any = UNSET
     inputs: dict[str, Any] = {}
     labels: Annotated[dict[Label, Label], Meta(max_length=50)] = {}
 
 
 class CancelBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    reason: Annotated[str, Meta(max_length=2000)] = ""
+    reason: Annotated[str, Meta(max_length=2000, pattern=NO_NUL)] = ""
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -86,6 +86,10 @@ class Runs:
         more = position < len(views)
         return NodePage(items, nodes.seq, page.encode_cursor(position) if more else None)
 
+    async def recorded_nodes(self, principal: Principal, row: RunRow) -> list[NodeView]:
+        """Every node as the history has it, at least up to the row's seq."""
+        return list((await self._views.nodes(principal.tenant, row)).views)
+
     async def node(self, principal: Principal, id: str, node: str) -> NodeView:
         """One node with its whole output if that is not a blob. Raises NotFound."""
         row = await self.row(principal, id)
@@ -138,7 +142,9 @@ class Runs:
         self, principal: Principal, id: str, *, after: str | None, limit: int
     ) -> LivePage:
         """Logs, starts and progress of executions since `after`, in the order of their times."""
-        seen = page.decode_cursor(after, tuple[int, int, int]) if after else (0, 0, 0)
+        seen = (0, 0, 0)
+        if after:
+            seen = page.decode_cursor(after, tuple[int, int, int], parameter="after")
         log_id, micros, told = seen
         since = datetime.fromtimestamp(micros / 1_000_000, UTC) if micros else None
         await self.row(principal, id)

@@ -121,7 +121,7 @@ async def test_another_content_type(api: httpx.AsyncClient) -> None:
         ({"workflow": "a", "document": {}}, ""),
         ({"workflow": "a", "inputs": []}, "/inputs"),
         ({"workflow": "a", "labels": {"x": 1}}, "/labels"),
-        ({"workflow": "a", "inptus": {}}, ""),
+        ({"workflow": "a", "inptus": {}}, "/inptus"),
     ],
 )
 async def test_a_body_of_another_shape(api: httpx.AsyncClient, body: Any, pointer: str) -> None:
@@ -217,7 +217,8 @@ async def test_a_bad_idempotency_key(api: httpx.AsyncClient, document: Json) -> 
 
 async def test_text_that_postgres_cannot_hold(api: httpx.AsyncClient, document: Json) -> None:
     body = {"document": document, "inputs": {"domain": "x"}, "labels": {"a": "\0"}}
-    problem(await api.post("/runs", json=body), 400, "invalid-request")
+    refused = problem(await api.post("/runs", json=body), 422, "invalid-body")
+    assert [each["pointer"] for each in refused["errors"]] == ["/labels"]
 
 
 async def test_starts_are_refused_while_redis_is_nearly_full(

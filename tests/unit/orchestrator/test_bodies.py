@@ -29,7 +29,12 @@ def test_places_become_pointers(path: str, pointer: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "pointer"),
-    [({"names": ["a", 1]}, "/names/1"), ({"number": "7"}, "/number"), ([], ""), ({"x": 1}, "")],
+    [
+        ({"names": ["a", 1]}, "/names/1"),
+        ({"number": "7"}, "/number"),
+        ([], ""),
+        ({"x/y": 1}, "/x~1y"),
+    ],
 )
 def test_another_shape_is_refused_with_its_place(value: object, pointer: str) -> None:
     with pytest.raises(InvalidBody) as caught:
