@@ -19,9 +19,16 @@ from minuet.model.errors import (
     InvalidInputs,
     MinuetError,
     Overloaded,
+    PatchError,
 )
 
-from .errors import AlreadyDecided, InvalidPayload, PreconditionFailed, RunEnded
+from .errors import (
+    AlreadyDecided,
+    InvalidPayload,
+    PatchRefused,
+    PreconditionFailed,
+    RunEnded,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -49,12 +56,14 @@ KINDS: Final = {
     "conflict": Kind("conflict", 409, "The thing is in another state"),
     "run_ended": Kind("run-ended", 409, "The run has ended"),
     "already_decided": Kind("already-decided", 409, "The approval is closed"),
+    "patch_refused": Kind("patch-refused", 409, "The run cannot take the patch"),
     "precondition_failed": Kind("precondition-failed", 412, "Somebody else changed it meanwhile"),
     "too_large": Kind("too-large", 413, "A limit on size is passed"),
     "unsupported_media_type": Kind("unsupported-media-type", 415, "The content type is not taken"),
     "invalid_body": Kind("invalid-body", 422, "The body has another shape than expected"),
     "invalid_document": Kind("invalid-document", 422, "The workflow document does not compile"),
     "invalid_inputs": Kind("invalid-inputs", 422, "The inputs miss the workflow's schema"),
+    "invalid_patch": Kind("invalid-patch", 422, "An operation of the patch cannot be applied"),
     "invalid_payload": Kind("invalid-payload", 422, "The payload does not fit the form"),
     "idempotency_key_reused": Kind(
         "idempotency-key-reused", 422, "The idempotency key belongs to another request"
@@ -91,7 +100,8 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of every answer of 400 and above. `incident` is in the log of a 500."""
+    """The body of every answer of 400 and above. `incident` is in the log of a 500, `reason` says
+    why a patch was refused."""
 
     type: str
     title: str
@@ -101,6 +111,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: list[Fault] = []
     run_status: str | None = None
     decided: Decided | None = None
+    reason: str | None = None
     incident: str | None = None
 
 
@@ -145,6 +156,7 @@ def _respond(
         errors=_faults(error)[:MAX_ERRORS],
         run_status=error.status if isinstance(error, RunEnded) else None,
         decided=_decided(error),
+        reason=error.reason if isinstance(error, PatchRefused) else None,
         incident=incident,
     )
     return Response(
@@ -186,6 +198,10 @@ def _faults(error: Exception) -> list[Fault]:
         return [Fault(message, pointer=f"/inputs{at}") for at, message in error.faults]
     if isinstance(error, InvalidPayload):
         return [Fault(message, pointer=f"/payload{at}") for at, message in error.faults]
+    if isinstance(error, PatchRefused):
+        return [Fault(fault, pointer="/operations") for fault in error.faults]
+    if isinstance(error, PatchError):
+        return [Fault(error.reason, pointer=f"/operations/{error.index}")]
     if isinstance(error, InvalidInput) and error.pointer is not None:
         return [_fault(error.pointer, str(error))]
     if isinstance(error, ValidationException) and isinstance(error.extra, list):

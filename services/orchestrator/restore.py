@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 
-from minuet.ir.fold import fold
+from minuet.ir.fold import fold, plans_needed
 from minuet.ir.plan import Plan
 from minuet.model.event import Event
 from minuet.model.signal import Restore
@@ -37,9 +38,12 @@ class RestoreMaker:
     async def make(self, run: StoredRun, *, not_after: int) -> Restore:
         """The signal, its state stored durably. Raises NotFound if the compiled document is
         gone, ValueError or KeyError if the history does not fit it, Unavailable."""
-        plan = await self._plans.get(run.start.tenant, run.start.ir_digest)
+        tenant = run.start.tenant
+        plan = await self._plans.get(tenant, run.start.ir_digest)
         # Off the loop: a history of thousands of nodes takes a while.
-        state = await asyncio.to_thread(snapshot_of, plan, run)
+        events = await asyncio.to_thread(decode_history, run)
+        plans = {digest: await self._plans.get(tenant, digest) for digest in plans_needed(events)}
+        state = await asyncio.to_thread(snapshot_of, plan, run, events, plans)
         digest = await self._cas.put(run.start.tenant, state)
         return Restore(
             run=run.start.id,
@@ -51,10 +55,18 @@ class RestoreMaker:
         )
 
 
-def snapshot_of(plan: Plan, run: StoredRun) -> bytes:
-    """JSON of the RunSnapshot. What stands in no event (commit, command) comes from the row."""
-    events = (event for text in run.events for event in _decode_events(text))
-    state = fold(plan, start_of(run.start), events)
+def decode_history(run: StoredRun) -> list[Event]:
+    return [event for text in run.events for event in _decode_events(text)]
+
+
+def snapshot_of(
+    plan: Plan, run: StoredRun, events: list[Event], plans: Mapping[str, Plan]
+) -> bytes:
+    """JSON of the RunSnapshot. What stands in no event (commit, command) comes from the row.
+
+    `plan` is what the run started on, `plans` what patches led to.
+    """
+    state = fold(plan, start_of(run.start), events, plans)
     state.cmd = run.cmd
     state.last = run.last_commit
     return _encode(state.snapshot())

@@ -14,7 +14,7 @@ from minuet.store.blobs import insert_blobs
 from minuet.store.database import Database
 from minuet.store.history import NewDeadLetter
 
-from . import approvals, metrics
+from . import approvals, metrics, patches
 from .chain import Recordable, Verdict, doubtful, judge
 from .references import fetch_missing
 
@@ -98,6 +98,7 @@ async def _apply(c: Connection, verdict: Verdict) -> None:
         await history.insert_transitions(c, verdict.rows)
         await history.project(c, list(verdict.projections.values()))
         await approvals.project(c, verdict)
+        await patches.project(c, verdict)
     if verdict.forks:
         await history.request_restores(c, list(verdict.forks))
     if verdict.unknown:

@@ -187,7 +187,8 @@ class _Inputs(Step):
 
     def _move(self, command: Command, plan: Plan, resolved: Mapping[str, list[int]]) -> None:
         kept = {name: command.data[name] for name in PATCH_FIELDS if name in command.data}
-        self.emit("patch.applied", data={**kept, "resolved": resolved})
+        data = {"number": command.number, **kept, "resolved": resolved}
+        self.emit("patch.applied", data=data)
         armed, skipped = move_to_plan(self.state, plan, resolved)
         self.plan, self.frontier = self.state.plan, self.state.frontier
         self.transition.patched = True

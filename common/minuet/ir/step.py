@@ -201,7 +201,7 @@ class Step:
         if outputs is not None:
             data["outputs"] = outputs
         if refs:
-            data["output_refs"] = refs
+            data["outputs_ref"] = refs
         if error is not None:
             data["error"] = error
         self.emit("run.ended", data=data)

@@ -8,6 +8,7 @@ Event types and their data
     run.started    {deadline_at?}
     run.waiting    {}                       every live token waits
     run.ended      {status, outputs?, outputs_ref?, error?}
+                   outputs_ref: name -> reference of outputs too large to stand inline
     node.ready     {attempt, iteration?, held?}   held: armed, dispatched by a later node.ready
     node.waiting   {attempt, due_at?}
     node.retrying  {attempt, due_at, error}       attempt is the coming one
@@ -19,7 +20,7 @@ Event types and their data
     approval.decided   {approval, decision, by, comment?, payload?}
     approval.expired   {approval}
     approval.cancelled {approval}
-    patch.applied  {patch, base, ir, document, by, note?, resolved?}
+    patch.applied  {number, patch, base, ir, document, by, note?, resolved?}
                    resolved: node id -> positions of the taken ones among the new out-edges of
                    nodes that had ended
     command.refused {number, name, reason, detail?, patch?}
@@ -88,8 +89,10 @@ class CommitRecord(msgspec.Struct):
 class LiveEvent(msgspec.Struct, omit_defaults=True):
     """What workers tell beside the history: `{p}:live`, one field `l` an entry; may be lost.
 
-    type is node.started, node.progress or node.log; `time` is ms since the epoch.
+    type is node.started, node.progress, node.log or node.delta; `time` is ms since the epoch.
     node.log {level, message, fields?} · node.progress {fraction?, message?} · node.started {worker}
+    node.delta {turn, text, restart?}: what a model says, piece by piece; `restart` drops what this
+    turn said before. Nobody stores it.
     """
 
     type: str

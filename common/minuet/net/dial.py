@@ -23,7 +23,7 @@ from .addresses import Address, AllowList, is_global_unicast, parse_address
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 
 
-class AddressRefused(MinuetError):  # noqa: N818 - house names say what happened
+class AddressRefused(MinuetError):
     """The destination is not global unicast and the allow-list does not name it."""
 
     code = "address_refused"

@@ -58,12 +58,13 @@ class StartRow(msgspec.Struct, frozen=True):
 
 
 class RunRow(msgspec.Struct, frozen=True):
-    """A run as the API shows it."""
+    """A run as the API shows it; the digests are of what it is on now."""
 
     id: str
     partition: int
     workflow: str
     version: int | None
+    patches: int
     document_digest: str
     ir_digest: str
     status: int
@@ -112,10 +113,17 @@ class Progress(msgspec.Struct, frozen=True):
         return RunStatus(self.status).ended
 
 
-_RUN = """id, partition, workflow, version, document_digest, ir_digest, status, cmd, last_command,
+_RUN = """id, partition, workflow, version, patches,
+ coalesce(current_document_digest, document_digest) as document_digest,
+ coalesce(current_ir_digest, ir_digest) as ir_digest, status, cmd, last_command,
  seq, counter, inputs, inputs_ref, outputs,
  outputs_ref, error, labels,
  principal, idempotency_key, retry_of, accepted_at, started_at, ended_at"""
+
+_LIST = """
+select id, workflow, version, status, counter, labels, accepted_at, started_at, ended_at from runs
+where {} order by accepted_at desc, id desc limit $2
+"""
 
 START_COLUMNS = """r.id, r.tenant, r.partition, r.workflow, r.version, r.ir_digest, r.accepted_at,
  r.inputs, r.inputs_ref, r.start_values, r.traceparent"""
@@ -208,13 +216,17 @@ async def list_runs(
     limit: int,
 ) -> list[RunLine]:
     """Newest first; one row more than `limit` if there is a further page."""
-    rows = await c.fetch(
-        "select id, workflow, version, status, counter, labels, accepted_at, "
-        "started_at, ended_at from runs "
-        "where tenant = $1 and ($2::int[] is null or status = any($2::int[])) "
-        "and ($3::text is null or workflow = $3) "
-        "and ($4::timestamptz is null or (accepted_at, id) < ($4, $5)) "
-        "order by accepted_at desc, id desc limit $6",
-        tenant, statuses, workflow, after and after.at, after and after.id, limit + 1,
-    )  # fmt: skip
+    clauses = ["tenant = $1"]
+    args: list[Any] = [tenant, limit + 1]
+    if statuses is not None:
+        # As literals: only then can the planner see that a partial index covers them.
+        numbers = ", ".join(str(int(status)) for status in statuses) or "null"
+        clauses.append(f"status in ({numbers})")
+    if workflow is not None:
+        args.append(workflow)
+        clauses.append(f"workflow = ${len(args)}")
+    if after is not None:
+        args += after
+        clauses.append(f"(accepted_at, id) < (${len(args) - 1}, ${len(args)})")
+    rows = await c.fetch(_LIST.format(" and ".join(clauses)), *args)
     return [RunLine(**row) for row in rows]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
 
@@ -22,7 +23,11 @@ from ..relay import Relay
 from .schemas import CommandView
 from .service import Runs
 
+if TYPE_CHECKING:
+    from minuet.store.database import Connection
+
 WAIT_S: Final = 10.0
+Beside: TypeAlias = "Callable[[Connection, int], Awaitable[None]]"
 
 
 class Sent(NamedTuple):
@@ -56,15 +61,22 @@ class Commander:
         return await self.command(principal, run, sent.number), sent.progress is not None
 
     async def send(
-        self, principal: Principal, run: str, name: str, data: dict[str, Any], key: str | None
+        self,
+        principal: Principal,
+        run: str,
+        name: str,
+        data: dict[str, Any],
+        key: str | None,
+        beside: Beside | None = None,
     ) -> Sent | None:
         """Write a command, bring it on its way and wait until it is recorded, at most ten seconds.
 
         None if the run has ended (or does not exist for this tenant): then nothing was written.
-        The same key again waits for the command that stands already. Raises KeyReused,
-        InvalidInput for what Postgres cannot hold, StoreUnavailable.
+        The same key again waits for the command that stands already. `beside` writes what belongs
+        to a new command into its transaction, given its number. Raises KeyReused, InvalidInput for
+        what Postgres cannot hold, StoreUnavailable.
         """
-        command = await self._write(principal, run, name, data, key)
+        command = await self._write(principal, run, name, data, key, beside)
         if command is None:
             return None
         self._relay.offer_command(partition_of(run), principal.tenant, command)
@@ -89,6 +101,7 @@ class Commander:
         name: str,
         data: dict[str, Any],
         key: str | None,
+        beside: Beside | None,
     ) -> CommandRow | None:
         """None if the run has ended. The same key again gives the row that stands already."""
         try:
@@ -101,6 +114,8 @@ class Commander:
                     c, run, name, tenant=principal.tenant, principal=principal.id, data=data,
                     idempotency_key=key,
                 )  # fmt: skip
+                if command is not None and beside is not None:
+                    await beside(c, command.number)
         except asyncpg.DataError as error:  # U+0000
             raise InvalidInput(f"this cannot be stored: {error}", pointer="") from error
         if command is not None:

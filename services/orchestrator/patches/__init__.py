@@ -1,0 +1,1 @@
+"""Patches of live runs."""
