@@ -88,6 +88,10 @@ class Hub:
         if not feed.watchers and feed.run not in self._opening:
             self._drop(feed)
 
+    def feed_of(self, run: str) -> Feed | None:
+        """The feed of a run that somebody watches."""
+        return None if run in self._opening else self._feeds.get(run)
+
     async def repair(self, feed: Feed, cause: str, *, forked: bool = False) -> None:
         """Compare with Postgres now, then read again what Redis still holds."""
         metrics.RECOVERIES.labels(cause).inc()

@@ -84,7 +84,7 @@ class RunList:
                     await self._tell_changed()
                 if loop.time() >= look_at:
                     look_at = loop.time() + self._look_s
-                    await self._look()
+                    await self.look()
             except Unavailable as error:
                 log.warning("list_delayed", reason=str(error))
             if not self._clients:
@@ -113,7 +113,8 @@ class RunList:
         for tenant, of_tenant in lines.items():
             self._tell(tenant, of_tenant)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Tell what the newest runs say that was not told."""
         for tenant in list(self._clients):
             known = self._shown.get(tenant, {})
             newest = await self._newest(tenant)

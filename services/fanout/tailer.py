@@ -47,6 +47,11 @@ class Tailer:
         self._changed = asyncio.Event()
         self.trouble: str | None = None
 
+    @property
+    def watched(self) -> set[int]:
+        """The partitions that are read."""
+        return set(self._cursors)
+
     def watch(self, p: int) -> asyncio.Future[None]:
         """Read partition `p` from `first` on; done once everything up to now was handed over."""
         self._cursors[p] = None
