@@ -343,6 +343,19 @@ class CacheBus(Protocol):
         """The blob, its life extended to `ttl_s`."""
 
 
+class JournalBus(Protocol):
+    """How far executions got: `journal:<tenant>:<key>` names the blob of the last entry."""
+
+    async def journal_at(self, tenant: str, key: str) -> str | None:
+        """The digest of the last entry, None if there is none."""
+
+    async def move_journal(
+        self, tenant: str, key: str, previous: str | None, digest: str, *, ttl_s: int
+    ) -> bool:
+        """Move from `previous` (None: the first entry) to `digest`. False, and nothing done, if
+        it stands elsewhere: another worker has the execution. Repeating it is harmless."""
+
+
 class TicketBus(Protocol):
     async def put_ticket(self, name: str, holder: bytes, *, ttl_s: int) -> None: ...
 

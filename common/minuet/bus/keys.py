@@ -63,6 +63,10 @@ class Keys:
     def cas(self, tenant: str, digest: str) -> str:
         return f"{self.prefix}cas:{tenant}:{digest}"
 
+    def journal(self, tenant: str, key: str) -> str:
+        """How far one execution got: the digest of its last entry."""
+        return f"{self.prefix}journal:{tenant}:{key}"
+
     def ticket(self, name: str) -> str:
         """Who may open one socket: gone when it was taken, or after its time."""
         return f"{self.prefix}ticket:{name}"

@@ -14,6 +14,7 @@ from minuet.model.errors import Overloaded
 from .api import Entry, Fields, SignalSpan
 from .memory_coordinator import MemoryCoordinator
 from .memory_core import MemoryCore, read_streams, remote
+from .memory_journal import MemoryJournal
 from .memory_stream import Stream, check_entries, format_id, parse_id
 from .memory_worker import MemoryWorker
 
@@ -161,5 +162,6 @@ class MemoryBus(
     MemoryRecorder,
     MemoryAnnouncements,
     MemoryCache,
+    MemoryJournal,
 ):
     """Every role of `minuet.bus.api` over one memory."""

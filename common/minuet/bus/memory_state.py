@@ -109,4 +109,5 @@ class State:
     coordinators: dict[str, int] = field(default_factory=dict)
     workers: dict[str, tuple[WorkerInfo, int]] = field(default_factory=dict)
     cas: dict[tuple[str, str], tuple[bytes, int]] = field(default_factory=dict)
+    journals: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     tickets: dict[str, tuple[bytes, int]] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .redis_coordinator import RedisCoordinator
+from .redis_journal import RedisJournal
 from .redis_reconciler import RedisReconciler
 from .redis_recorder import RedisRecorder
 from .redis_registry import RedisRegistry
@@ -19,6 +20,7 @@ class RedisBus(
     RedisRegistry,
     RedisRecorder,
     RedisTickets,
+    RedisJournal,
 ):
     """`bus = await RedisBus.connect(url, prefix)`, at the end `await bus.close()`.
 

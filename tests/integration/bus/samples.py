@@ -63,6 +63,7 @@ def samples(keys: Keys, entry: Id) -> list[Sample]:
         Sample("fire_timers", [timers, signals], [10, 0]),
         Sample("join", [keys.coordinators], ["me", 1000]),
         Sample("publish_partitions", [keys.partitions], [8]),
+        Sample("journal", [keys.journal("t", "k")], ["", "sha256:1", 60]),
         Sample("register", [keys.workers], ["me", 1000, "{}"]),
         Sample("complete", [signals, splits, tasks], [entry, mark, 2, "0-r/a/1/1", "{}"]),
         Sample(
