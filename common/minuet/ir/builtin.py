@@ -10,8 +10,8 @@ from minuet.model.duration import duration_ms
 from minuet.model.node_type import NodeType
 from minuet.schemas import load
 
-NAMES: Final = ("http", "transform", "branch", "join", "wait", "hitl")
-LATER: Final = frozenset({"agent", "map", "workflow"})
+NAMES: Final = ("http", "transform", "branch", "join", "wait", "hitl", "agent")
+LATER: Final = frozenset({"map", "workflow"})
 
 
 @cache

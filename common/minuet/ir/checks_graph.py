@@ -71,6 +71,8 @@ def ports_of(each: NodeDraft) -> list[str] | None:
         return [SUCCESS, ERROR, TIMEOUT, *each.kind.ports]
     if each.kind.builtin and each.node.type == "branch":
         return _branch_ports(each)
+    if each.kind.builtin and each.node.type == "agent":
+        return _agent_ports(each)
     return None
 
 
@@ -81,6 +83,14 @@ def _branch_ports(each: NodeDraft) -> list[str] | None:
     ports.append(each.node.config.get("default"))
     named = [port for port in ports if isinstance(port, str)]
     return list(dict.fromkeys([*named, ERROR])) if len(named) == len(ports) else None
+
+
+def _agent_ports(each: NodeDraft) -> list[str] | None:
+    """An agent with ports ends on one of them, one without on success. None if faulty."""
+    own = each.node.config.get("ports") or [SUCCESS]
+    if not isinstance(own, list) or not all(isinstance(port, str) for port in own):
+        return None
+    return list(dict.fromkeys([*own, ERROR, TIMEOUT]))
 
 
 def _check_duplicates(draft: Draft, faults: Faults) -> None:

@@ -20,6 +20,8 @@ class LiveSink(Protocol):
 
     def progress(self, execution: Execution, fraction: float | None, message: str) -> None: ...
 
+    def delta(self, execution: Execution, turn: int, text: str, restart: bool) -> None: ...
+
 
 class NodeLog:
     """Messages that appear beside the run. Fields must be JSON values; secrets are masked."""
@@ -64,6 +66,14 @@ class Context:
         if fraction is not None:
             fraction = min(1.0, max(0.0, float(fraction)))
         self._sink.progress(self._execution, fraction, message)
+
+    def delta(self, turn: int, text: str, *, restart: bool = False) -> None:
+        """Show a piece of what a model says while it says it; nothing keeps it.
+
+        Secrets are masked within one piece only: end pieces between words. `restart` tells that
+        this turn is being said anew.
+        """
+        self._sink.delta(self._execution, turn, text, restart)
 
     @property
     def cancelled(self) -> bool:

@@ -55,6 +55,12 @@ class LiveBuffer:
             data["message"] = masked(execution, message)
         self._put(execution, "node.progress", data)
 
+    def delta(self, execution: Execution, turn: int, text: str, restart: bool) -> None:
+        data: dict[str, Any] = {"turn": turn, "text": masked(execution, text)}
+        if restart:
+            data["restart"] = True
+        self._put(execution, "node.delta", data)
+
     def _put(
         self, execution: Execution, kind: str, data: dict[str, Any], time: int | None = None
     ) -> None:

@@ -26,8 +26,11 @@ def split_result(spec: NodeSpec, returned: Any) -> Result:
     """Raises TerminalError (code `port`) for a port that the type does not name."""
     if not isinstance(returned, Result):
         return Result(returned)
-    if returned.port != "success" and returned.port not in (spec.type.ports or ()):
-        named = ", ".join(["success", *(spec.type.ports or ())])
+    ports = spec.type.ports
+    if ports is None:  # the node's config names them, and its function keeps to that
+        return returned
+    if returned.port != "success" and returned.port not in ports:
+        named = ", ".join(["success", *ports])
         raise TerminalError(
             f"{spec.name} ended on port {returned.port!r}, but its type names only {named}",
             code="port",

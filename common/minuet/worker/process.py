@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
@@ -22,6 +22,8 @@ from .secrets import Secrets
 
 log = structlog.get_logger()
 
+MakeNodes = Callable[[RedisBus, Cas], Iterable[NodeSpec]]
+
 
 def options_from(settings: Settings, kind: str) -> WorkerOptions:
     worker = settings.worker
@@ -37,17 +39,18 @@ def options_from(settings: Settings, kind: str) -> WorkerOptions:
 
 
 async def run_worker(
-    nodes: Iterable[NodeSpec], settings: Settings, *, kind: str, env: Mapping[str, str]
+    nodes: Iterable[NodeSpec] | MakeNodes, settings: Settings, *, kind: str, env: Mapping[str, str]
 ) -> Worker:
     """Serve until SIGTERM or SIGINT, then drain. A Redis that is not there is waited for. `env`
-    gives the secrets."""
+    gives the secrets. Nodes that need the bus or the blobs themselves are made from these."""
     bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
     thread_bus = ThreadBus(settings.redis.url, settings.redis.key_prefix)
+    blobs = Cas(bus)
     worker = Worker(
-        nodes,
+        nodes(bus, blobs) if callable(nodes) else nodes,
         bus=bus,
         thread_bus=thread_bus,
-        blobs=Cas(bus),
+        blobs=blobs,
         secrets=Secrets(env),
         options=options_from(settings, kind),
     )

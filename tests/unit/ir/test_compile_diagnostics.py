@@ -112,7 +112,6 @@ ERRORS: list[tuple[Callable[[Document], None], str, str]] = [
     (change("/nodes/0/id", "in"), "/nodes/0/id", "word of the expression language"),
     (change("/nodes/0/id", "return"), "/nodes/0/id", "word of the expression language"),
     (change("/nodes/1/id", "a"), "/nodes/1/id", "already the node at /nodes/0"),
-    (change("/nodes/0/type", "agent"), "/nodes/0/type", "later version"),
     (change("/nodes/0/type", "map"), "/nodes/0/type", "later version"),
     (change("/nodes/0/type", "workflow"), "/nodes/0/type", "later version"),
     # times and retries
