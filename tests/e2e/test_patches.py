@@ -103,7 +103,7 @@ REFUSALS: dict[str, tuple[list[Any], int, str, str]] = {
         [
             {"op": "remove", "path": "/nodes/by-id/pause"},
             {"op": "remove", "path": "/edges/1"},
-            {"op": "remove", "path": "/edges/0"},
+            {"op": "replace", "path": "/edges/0/to", "value": "last"},
         ],
         409,
         "/problems/patch-refused",
@@ -130,9 +130,9 @@ REFUSALS: dict[str, tuple[list[Any], int, str, str]] = {
     ),
     "large value": (
         [node("a", "x" * (10 * 1024 * 1024))],
-        413,
-        "/problems/too-large",
-        "",
+        422,
+        "/problems/invalid-patch",
+        "more than 1048576 bytes",
     ),
 }
 
