@@ -4,8 +4,7 @@ goes."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import asyncpg
@@ -16,6 +15,7 @@ from minuet.bus.api import Entry, RecorderBus
 from minuet.model.errors import Unavailable
 from minuet.model.event import LiveEvent
 from minuet.service import stopped_within
+from minuet.store import live
 from minuet.store.database import Database
 from minuet.store.history import without_nul
 
@@ -71,15 +71,15 @@ class LiveRecorder:
     async def turn(self) -> int:
         known = await self._partitions.known()
         if self._cursors is None:
-            rows = await self._database.fetch("select partition, cursor from live_cursors")
-            self._cursors = {row["partition"]: row["cursor"] for row in rows}
+            async with self._database.connection() as c:
+                self._cursors = await live.live_cursors(c)
         cursors = {p: self._cursors.get(p, "0-0") for p in known}
         entries = await self._bus.read_live(cursors, count=COUNT, block_ms=self._block_ms)
         if entries:
             moved = {entry.p: entry.id for entry in entries}
             async with self._database.transaction() as c:
                 await _store(c, entries)
-                await _move(c, moved)
+                await live.move_cursors(c, moved)
             self._cursors.update(moved)
         return len(entries)
 
@@ -92,60 +92,12 @@ async def _store(c: Connection, entries: list[Entry]) -> None:
         await c.copy_records_to_table("node_logs", records=logs, columns=LogLine._fields)
         metrics.LIVE.labels("node.log").inc(len(logs))
     if starts:
-        await _store_starts(c, starts)
+        await live.store_starts(c, starts)
         metrics.LIVE.labels("node.started").inc(len(starts))
     told = [event for event in events if event.type == "node.progress"]
     if told:
-        await _store_progress(c, told)
+        await live.store_progress(c, told)
         metrics.LIVE.labels("node.progress").inc(len(told))
-
-
-async def _store_starts(c: Connection, starts: list[LiveEvent]) -> None:
-    await c.execute(
-        "insert into node_started (run_id, node, gen, attempt, time, worker) "
-        "select * from unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::timestamptz[], "
-        "$6::text[]) order by 1, 2, 3, 4 on conflict do nothing",
-        [e.run for e in starts],
-        [e.node for e in starts],
-        [e.gen for e in starts],
-        [e.attempt for e in starts],
-        [_time(e) for e in starts],
-        [str(without_nul(str(e.data.get("worker", "")))) for e in starts],
-    )
-
-
-async def _store_progress(c: Connection, told: list[LiveEvent]) -> None:
-    """The last of each execution replaces what was stored."""
-    last = list({(e.run, e.node, e.gen, e.attempt): e for e in told}.values())
-    await c.execute(
-        "insert into node_progress (run_id, node, gen, attempt, time, fraction, message) "
-        "select * from unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::timestamptz[], "
-        "$6::float8[], $7::text[]) order by 1, 2, 3, 4 "
-        "on conflict on constraint node_progress_pkey do update set id = default, "
-        "time = excluded.time, fraction = excluded.fraction, message = excluded.message",
-        [e.run for e in last],
-        [e.node for e in last],
-        [e.gen for e in last],
-        [e.attempt for e in last],
-        [_time(e) for e in last],
-        [_fraction(e) for e in last],
-        [str(without_nul(str(e.data.get("message", "")))) for e in last],
-    )
-
-
-def _fraction(event: LiveEvent) -> float | None:
-    value = event.data.get("fraction")
-    return float(value) if isinstance(value, int | float) else None
-
-
-async def _move(c: Connection, cursors: Mapping[int, str]) -> None:
-    await c.execute(
-        "insert into live_cursors (partition, cursor) "
-        "select p, cursor from unnest($1::int[], $2::text[]) as moved (p, cursor) order by p "
-        "on conflict on constraint live_cursors_pkey do update set cursor = excluded.cursor",
-        list(cursors),
-        list(cursors.values()),
-    )
 
 
 def _read(entry: Entry) -> LiveEvent | None:
@@ -169,12 +121,8 @@ def _line(event: LiveEvent) -> LogLine:
         event.node,
         event.gen,
         event.attempt,
-        _time(event),
+        live.instant(event),
         str(without_nul(str(data.get("level", "info")))),
         str(without_nul(str(data.get("message", "")))),
         without_nul(fields) if isinstance(fields, dict) else {},
     )
-
-
-def _time(event: LiveEvent) -> datetime:
-    return datetime.fromtimestamp(event.time / 1000, UTC)
