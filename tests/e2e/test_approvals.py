@@ -170,7 +170,7 @@ def test_an_answer_racing_with_the_timeout_is_counted_or_told_that_it_was_late(
     with_people(suite, scene)
 
 
-def test_an_answer_racing_with_a_cancel_has_one_winner(suite: Suite) -> None:
+def test_an_answer_racing_with_a_cancel_agrees_with_what_became_of_the_run(suite: Suite) -> None:
     async def race(people: People) -> None:
         run = await people.start(asking())
         approval = await people.asked(run)
@@ -183,6 +183,7 @@ def test_an_answer_racing_with_a_cancel_has_one_winner(suite: Suite) -> None:
         assert (codes, over["status"], shown["status"]) in [
             ((200, 409), "succeeded", "approved"),
             ((409, 200), "cancelled", "cancelled"),
+            ((200, 200), "cancelled", "approved"),  # the cancel found the next node at work
         ]
 
     async def scene(people: People) -> None:

@@ -136,20 +136,20 @@ def _print_approval(approval: Approval, *, as_json: bool) -> None:
 
     from .output import console, print_json
     from .palette import look_of_approval
-    from .tables import whom
+    from .tables import printable, whom
     from .times import local
 
     if as_json:
         return print_json(approval)
     out = console()
     out.print(f"{look_of_approval(approval.status).markup} [bold]{approval.id}[/]")
-    out.print(f"  {escape(approval.message)}")
+    out.print(f"  {escape(printable(approval.message))}")
     out.print(f"[bright_black]  {escape(approval.workflow)} {approval.run} {approval.node}[/]")
     out.print(f"[bright_black]  asked {local(approval.requested_at)}: {escape(whom(approval))}[/]")
     if approval.status == "pending" and approval.expires_at is not None:
         out.print(f"[bright_black]  until {local(approval.expires_at)}[/]")
     if approval.comment:
-        out.print(f"  {escape(approval.comment)}")
+        out.print(f"  {escape(printable(approval.comment))}")
     is_open = approval.decided_payload is None
     payload = approval.payload if is_open else approval.decided_payload
     if payload is not None:

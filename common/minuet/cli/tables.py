@@ -16,7 +16,7 @@ from .times import ago, between, duration
 if TYPE_CHECKING:
     from minuet.client.views import ApprovalLine, RunLine, WorkflowLine
 
-MAX_QUESTION = 60
+MAX_QUESTION = 160
 
 
 def print_workflows(lines: Sequence[WorkflowLine]) -> None:
@@ -52,22 +52,18 @@ def print_runs(lines: Sequence[RunLine], *, is_filtered: bool) -> None:
 
 
 def print_approvals(lines: Sequence[ApprovalLine], *, is_filtered: bool) -> None:
+    """Two lines each: questions are long, and ids must stay whole to be copied."""
+    out, now = console(), datetime.now(UTC)
     if not lines:
-        console().print("No approval matches." if is_filtered else "Nothing needs an answer.")
-        return
-    now = datetime.now(UTC)
-    table = _table("approval", "question", "workflow", "state", "asked", "time left", "whom")
+        out.print("No approval matches." if is_filtered else "Nothing needs an answer.")
     for line in lines:
-        table.add_row(
-            line.id,
-            escape(_short(line.message)),
-            escape(line.workflow),
-            look_of_approval(line.status).markup,
-            ago(line.requested_at, now),
-            _time_left(line, now),
-            escape(whom(line)),
+        about = [line.workflow, whom(line), f"asked {ago(line.requested_at, now)}"]
+        about += [f"{left} left"] if (left := _time_left(line, now)) else []
+        out.print(
+            f"{line.id}  {look_of_approval(line.status).markup}"
+            f"  [bright_black]{escape(' · '.join(about))}[/]"
         )
-    console().print(table)
+        out.print(f"  {escape(_short(line.message))}")
 
 
 def _time_left(line: ApprovalLine, now: datetime) -> str:
@@ -83,9 +79,14 @@ def whom(line: ApprovalLine) -> str:
     return ", ".join([*line.assignees, *(f"@{group}" for group in line.groups)]) or "everybody"
 
 
+def printable(text: str) -> str:
+    """Text from anywhere, without what would steer the terminal."""
+    return "".join(char for char in text if char.isprintable() or char == "\n")
+
+
 def _short(text: str) -> str:
-    """The first line, at most as long as a column may be."""
-    line = text.strip().partition("\n")[0]
+    """The first line, if need be the beginning of it."""
+    line = printable(text.strip()).partition("\n")[0]
     return line if len(line) <= MAX_QUESTION else f"{line[: MAX_QUESTION - 1]}…"
 
 

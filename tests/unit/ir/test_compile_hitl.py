@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from minuet.ir.compile import compile_document
+from minuet.model.yaml import parse_yaml
 
 Document = dict[str, Any]
 
@@ -84,3 +87,9 @@ def test_templates_may_stand_where_another_type_is_wanted() -> None:
         "form": {"type": "object", "title": "${inputs.question}"},
     }
     assert compile_document(document(config), {}).diagnostics == []
+
+
+def test_the_documented_example_compiles() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "approvals.md").read_text("utf-8")
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert compile_document(parse_yaml(example), {}).diagnostics == []
