@@ -1,7 +1,7 @@
 """How many transitions a second the recorder stores, and what one costs in CPU.
 
-`python -m pytest -m bench -s tests/bench/bench_recorder.py`; runs of twelve transitions, 100 of them in
-each commit, on an embedded Valkey and Postgres (fsync off, as in all tests).
+`python -m pytest -m bench -s tests/bench/bench_recorder.py`; runs of twelve transitions, 100 of
+them in each commit, on an embedded Valkey and Postgres (fsync off, as in all tests).
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minuet.model.canonical import canonical_json, digest
 from minuet.ir.compile import compile_document, validate_inputs
+from minuet.model.canonical import canonical_json, digest
 from minuet.model.errors import InvalidDocument, InvalidInputs
 from minuet.model.ir import Ir, IrEdge, IrRetry
 from minuet.model.node_type import NodeType
