@@ -1,0 +1,66 @@
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
+import { api, unwrap } from './client'
+
+export interface RunFilter {
+  status?: string | undefined
+  workflow?: string | undefined
+}
+
+const PAGE = 50
+const LIST_POLL_MS = 2_000
+const COUNT_LIMIT = 100
+
+function query(filter: RunFilter) {
+  return {
+    ...(filter.status ? { status: [filter.status] } : {}),
+    ...(filter.workflow ? { workflow: filter.workflow } : {}),
+  }
+}
+
+export const runsQuery = (filter: RunFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['runs', filter],
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(
+        api.GET('/api/v1/runs', {
+          params: { query: { ...query(filter), limit: PAGE, cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor ?? null,
+    refetchInterval: LIST_POLL_MS,
+  })
+
+/** How many runs match, up to `COUNT_LIMIT`; `more` says that there are others. */
+export const runCountQuery = (filter: RunFilter) =>
+  queryOptions({
+    queryKey: ['runs', 'count', filter],
+    queryFn: async ({ signal }) => {
+      const page = await unwrap(
+        api.GET('/api/v1/runs', {
+          params: { query: { ...query(filter), limit: COUNT_LIMIT } },
+          signal,
+        }),
+      )
+      return { count: page.items.length, more: Boolean(page.next_cursor) }
+    },
+    refetchInterval: LIST_POLL_MS * 2,
+  })
+
+export interface RunStart {
+  /** `name`, `name@latest` or `name@<version>`. */
+  workflow: string
+  inputs: Record<string, unknown>
+  /** The same at every try of one intention, so that a repeated click starts one run. */
+  idempotencyKey: string
+}
+
+export function startRun({ workflow, inputs, idempotencyKey }: RunStart) {
+  return unwrap(
+    api.POST('/api/v1/runs', {
+      params: { header: { 'Idempotency-Key': idempotencyKey } },
+      body: { workflow, inputs },
+    }),
+  )
+}
