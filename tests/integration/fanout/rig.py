@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -141,7 +142,7 @@ class Rig:
     ) -> AsyncIterator[Fanout]:
         """A fanout with its duties, but `without` some of them."""
         cas = DurableCas(Cas(self.bus, Blobs(self.db)))
-        chosen = FanoutSettings(**{"port": 0, "origins": (ORIGIN,)} | settings)
+        chosen = replace(FanoutSettings(port=0, origins=(ORIGIN,)), **settings)
         self.fanout = Fanout(chosen, self.db, self.bus, cas)
         stop = asyncio.Event()
         duties = {k: v for k, v in self.fanout.duties().items() if k not in (*without, "sockets")}

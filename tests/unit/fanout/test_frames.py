@@ -50,7 +50,7 @@ def run() -> RunView:
         "nodes": [NodeView("a", "http", "succeeded", started_at=NOW, output=[1])],
     }  # fmt: skip
     fields = (field.name for field in msgspec.structs.fields(RunView))
-    return RunView(**{name: known.get(name) for name in fields})
+    return msgspec.convert({name: known.get(name) for name in fields}, RunView)
 
 
 def test_the_schema_is_made_from_the_frames() -> None:
