@@ -76,7 +76,7 @@ def changes_in(accepted: Iterable[Recordable]) -> Changes:
         if MARK in bytes(record.events):
             for seq, event in enumerate(_decode_events(record.events), record.first_seq):
                 _read(changes, item, seq, event)
-        if record.status >= ENDED:
+        if record.status > ENDED:  # a run that succeeded has answered everything it asked
             changes.ended.append((record.run, item.time, record.seq))
     return changes
 

@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -229,14 +230,18 @@ def test_a_killed_hitl_worker_loses_no_question_and_asks_none_twice(suite: Suite
     count = 200
     with Client(suite.url, suite.api_key) as client:
         client.workflows.apply(asking("killed"))
-        runs = Starter(suite.url, suite.api_key).start("killed", count, key="killed")
+        starter = Starter(suite.url, suite.api_key)
 
         def asked() -> set[str]:
             return {each.run for each in client.approvals.list(workflow="killed")}
 
-        old_pid = suite.kill("hitl_worker")
-        assert len(asked()) < count
-        suite.until_restarted("hitl_worker", old_pid)
+        with ThreadPoolExecutor(1) as pool:
+            starting = pool.submit(starter.start, "killed", count, key="killed")
+            until(asked, "the first run asks")
+            old_pid = suite.kill("hitl_worker")
+            assert len(asked()) < count
+            suite.until_restarted("hitl_worker", old_pid)
+            runs = starting.result()
         until(lambda: asked() == set(runs), "every run asks", 60)
         for each in client.approvals.list(workflow="killed", status=["pending"]):
             client.approvals.approve(each.id)

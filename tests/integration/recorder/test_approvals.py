@@ -13,7 +13,7 @@ from minuet.model.event import Event
 from minuet.model.status import RunStatus
 from minuet.services.recorder.recorder import Recorder
 from minuet.store.database import Database
-from tests.support.records import TENANT, TIME, Owner, accept, ending, run_named, transition
+from tests.support.records import TENANT, TIME, Owner, accept, run_named, transition
 
 pytestmark = pytest.mark.anyio
 RUN = run_named("a")
@@ -138,10 +138,10 @@ async def test_what_a_run_still_asks_when_it_ends_is_cancelled(
     )
     await recorder.turn()
     head = await database.fetchval("select last_commit from runs where id = $1", RUN)
-    await owner.commit(ending(RUN, seq=4, prev=head))
+    await owner.commit(transition(RUN, seq=4, prev=head, status=RunStatus.FAILED, counter=0))
     await recorder.turn()
     states = [(await row_of(database, id))["status"] for id in (ID, "apr-2", "apr-3")]
     assert states == ["rejected", "cancelled", "pending"]
     assert (await row_of(database, "apr-2"))["seq"] == 4
     status = await database.fetchval("select status from runs where id = $1", RUN)
-    assert status == int(RunStatus.SUCCEEDED)
+    assert status == int(RunStatus.FAILED)
