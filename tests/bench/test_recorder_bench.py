@@ -1,14 +1,11 @@
 """How many transitions a second the recorder stores, and what one costs in CPU.
 
-`python -m pytest -m bench -s tests/bench/bench_recorder.py`; runs of twelve transitions, 100 of
-them in each commit, on an embedded Valkey and Postgres (fsync off, as in all tests).
+Method: runs of twelve transitions, 100 of them in each commit, on an embedded Valkey and Postgres (fsync off, as in all tests).
 """
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 
 import pytest
 
@@ -19,19 +16,14 @@ from minuet.services.recorder.recorder import Recorder
 from minuet.store.database import Database
 from tests.support.records import Owner, accept, ending, transition
 
+from .conftest import Figures
+from .processes import cpu_seconds
+
 pytestmark = [pytest.mark.anyio, pytest.mark.bench, pytest.mark.serial]
 
 RUNS = 2_000
 A_COMMIT = 100
 STEPS = 12
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_s(pid: int) -> float:
-    """CPU of a process and of all its children, also those that have ended."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return sum(map(int, fields[11:15])) / TICKS + sum(cpu_s(int(child)) for child in children)
 
 
 async def fill(owner: Owner, runs: list[str]) -> int:
@@ -53,7 +45,11 @@ async def fill(owner: Owner, runs: list[str]) -> int:
 
 
 async def test_recorder_throughput(
-    database_url: str, valkey_url: str, key_prefix: str, postgres_server: PostgresServer
+    database_url: str,
+    valkey_url: str,
+    key_prefix: str,
+    postgres_server: PostgresServer,
+    figures: Figures,
 ) -> None:
     runs = [f"0-01kb9f3r1s8v6c2m4x7q{i:06}" for i in range(RUNS)]
     await accept(database_url, *runs)
@@ -62,16 +58,19 @@ async def test_recorder_throughput(
         async with Database(database_url, max_size=2) as database:
             transitions = await fill(Owner(bus), runs)
             recorder = Recorder(database, bus, block_ms=1)
-            own, servers, began = time.process_time(), cpu_s(postgres_server.pid), time.monotonic()
+            own, servers, began = (
+                time.process_time(),
+                cpu_seconds(postgres_server.pid),
+                time.monotonic(),
+            )
             while await recorder.turn():
                 pass
             seconds = time.monotonic() - began
-            own, servers = time.process_time() - own, cpu_s(postgres_server.pid) - servers
+            own, servers = time.process_time() - own, cpu_seconds(postgres_server.pid) - servers
             assert await database.fetchval("select count(*) from transitions") == transitions
     finally:
         await bus.close()
     micros = 1e6 / transitions
-    print(
-        f"\nrecorder: {transitions / seconds:,.0f} transitions/s; CPU a transition: "
-        f"recorder {own * micros:.1f} us, Postgres {servers * micros:.1f} us"
-    )
+    figures.add("recorder: stored", transitions / seconds, "1/s", "transitions, fsync off")
+    figures.add("recorder: CPU, recorder", own * micros, "us/transition")
+    figures.add("recorder: CPU, postgres", servers * micros, "us/transition")

@@ -1,8 +1,6 @@
 """What the bus costs: server time a step of `commit`, and client time a command of the lane.
 
-    python tests/bench/bench_bus.py [commits]
-
-Machine: whatever runs it; state it beside the figures. Input: commits of 64 runs, each with two
+Method: commits of 64 runs, each with two
 node fields, one output and one token (pages of 1 or 32 tokens), against an embedded Valkey with
 append-only file, fsync every second. Server time is that of INFO commandstats (FCALL), client time
 is CPU of this process.
@@ -11,18 +9,19 @@ is CPU of this process.
 from __future__ import annotations
 
 import resource
-import sys
-import tempfile
 import time
-from pathlib import Path
 
-import uvloop
+import pytest
 
 from minuet.bus.api import Commit, Done, Page, RunWrite
 from minuet.bus.lane import Lane
 from minuet.bus.redis import RedisBus
-from minuet.embedded.valkey import ValkeyServer
 
+from .conftest import Figures
+
+pytestmark = [pytest.mark.anyio, pytest.mark.bench, pytest.mark.serial]
+
+COMMITS = 300
 RUNS = 64
 TYPE = "noop"
 TOKEN = b"x" * 300
@@ -99,38 +98,22 @@ async def alone(lane: Lane, count: int) -> tuple[float, float]:
     return (cpu_us() - before) / count, (time.perf_counter() - start) * 1e6 / count
 
 
-async def measure(url: str, count: int) -> None:
-    bus = await RedisBus.connect(url)
-    print(f"{'':44}{'server µs':>10}{'client µs':>11}")
+async def test_bus(valkey_url: str, key_prefix: str, figures: Figures) -> None:
+    bus = await RedisBus.connect(valkey_url, key_prefix)
     for page_size in (1, 32):
-        server, client = await commits(bus, count, page_size)
-        print(
-            f"commit, 64 runs, pages of {page_size:2}, a step          {server:10.2f}{client:11.2f}"
-        )
+        note = f"pages of {page_size}"
+        server, client = await commits(bus, COMMITS, page_size)
+        figures.add(f"bus: commit, server, {note}", server, "us/step", f"{RUNS} runs a commit")
+        figures.add(f"bus: commit, client, {note}", client, "us/step")
         server, client = await completions(bus)
-        print(
-            f"complete, pages of {page_size:2}, 16 a call, a token     {server:10.2f}{client:11.2f}"
-        )
+        figures.add(f"bus: complete, server, {note}", server, "us/token")
+        figures.add(f"bus: complete, client, {note}", client, "us/token")
     lane = Lane(bus.address)
     await lane.open()
     for at_once in (16, 128):
         client = await pipelined(lane, 50_000, at_once)
-        print(f"lane, XADD, {at_once:3} in one write, a command{'':16}{client:11.2f}")
+        figures.add(f"bus: lane, {at_once} commands in one write", client, "us/command")
     client, wall = await alone(lane, 5_000)
-    print(f"lane, PING alone (round trip {wall:.0f} µs){'':21}{client:11.2f}")
+    figures.add("bus: lane, a command alone", client, "us/command", f"round trip {wall:.0f} us")
     await lane.close()
     await bus.close()
-
-
-async def main(count: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        server = ValkeyServer(Path(folder))
-        await server.start()
-        try:
-            await measure(server.url, count)
-        finally:
-            await server.stop()
-
-
-if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 300))
