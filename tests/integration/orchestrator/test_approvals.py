@@ -273,7 +273,7 @@ async def test_only_those_who_are_asked_may_decide(api: httpx.AsyncClient, desk:
         ({"payload": {"amount": 1, "x": "a\0b"}}, 400, "invalid-request", ""),
         ({"comment": 7}, 422, "invalid-body", "/comment"),
         ({"decision": "maybe"}, 422, "invalid-body", "/decision"),
-        ({"reason": "x"}, 422, "invalid-body", ""),
+        ({"reason": "x"}, 422, "invalid-body", "/reason"),
     ],
 )
 async def test_faulty_decisions_change_nothing(

@@ -138,7 +138,10 @@ async def test_what_a_run_still_asks_when_it_ends_is_cancelled(
     )
     await recorder.turn()
     head = await database.fetchval("select last_commit from runs where id = $1", RUN)
-    await owner.commit(transition(RUN, seq=4, prev=head, status=RunStatus.FAILED, counter=0))
+    last = [Event("run.ended", data={"status": "failed"})]
+    await owner.commit(
+        transition(RUN, seq=4, prev=head, events=last, status=RunStatus.FAILED, counter=0)
+    )
     await recorder.turn()
     states = [(await row_of(database, id))["status"] for id in (ID, "apr-2", "apr-3")]
     assert states == ["rejected", "cancelled", "pending"]
