@@ -1,6 +1,7 @@
 """How many transitions a second the recorder stores, and what one costs in CPU.
 
-Method: runs of twelve transitions, 100 of them in each commit, on an embedded Valkey and Postgres (fsync off, as in all tests).
+Method: runs of twelve transitions, 100 of them in each commit, on an embedded Valkey and Postgres
+(fsync off, as in all tests).
 """
 
 from __future__ import annotations
