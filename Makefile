@@ -29,7 +29,7 @@ up: setup ## start the whole suite here and print its address and key (Ctrl-C st
 
 # pytest says 5 where nothing was selected; that is no failure.
 test: setup check ## run every check and every test
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not serial and not bench" $(ARGS) || [ $$? -eq 5 ]
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not serial and not bench" $(ARGS) || [ $$? -eq 5 ]
 	@$(PY) -m pytest -m "serial and not bench" $(ARGS) || [ $$? -eq 5 ]
 
 check: setup ## lint, format, types, layering

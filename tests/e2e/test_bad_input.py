@@ -16,9 +16,7 @@ import pytest
 
 from .rig import Json, Rig, document
 
-pytestmark = [
-    pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.xdist_group("bad"),
-]  # fmt: skip
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(120)]
 
 SECRET = "payload-that-no-log-may-hold"
 MUTATIONS = 300

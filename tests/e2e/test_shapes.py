@@ -14,9 +14,7 @@ from tests.support.waiting import until
 
 from .rig import Json, Rig, chain, document, fan
 
-pytestmark = [
-    pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.xdist_group("shapes"),
-]  # fmt: skip
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 def note(id: str, value: Any = None, **more: Any) -> Json:

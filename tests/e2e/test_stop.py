@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.suite import STOP_LIMIT_S, Suite
@@ -86,28 +93,50 @@ def test_a_stopped_suite_goes_on_with_its_runs(tmp_path: Path) -> None:
 
 def test_digests_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     """Three processes with three seeds say the same of one document, whatever its keys' order."""
-    found = set()
     with Suite(tmp_path / ".minuet", env={"PYTHONHASHSEED": "1"}) as suite:
-        rig = Rig(suite, tmp_path / "ledger")
-        found.add(_digests(rig, RICH, "1"))
-        rig.close()
-    for seed in ("2", "77"):
-        with Suite(tmp_path / ".minuet", env={"PYTHONHASHSEED": seed}) as suite:
-            rig = Rig(suite, tmp_path / "ledger")
-            backwards = dict(reversed(RICH.items()))
-            answer = rig.http.post("/workflows", json={"document": backwards})
-            assert (answer.status_code, answer.json()["version"]) == (200, 1)
-            found.add(_digests(rig, backwards, seed))
-            rig.close()
-    assert len(found) == 1
+        headers = {"Authorization": f"Bearer {suite.api_key}"}
+        first = _digests(suite.url, headers, RICH, 201)
+        for seed in ("2", "77"):
+            with _orchestrator(suite, seed) as url:
+                backwards = dict(reversed(RICH.items()))
+                assert _digests(url, headers, backwards, 200) == first
 
 
-def _digests(rig: Rig, doc: Json, seed: str) -> tuple[str, str]:
+def _digests(url: str, headers: dict[str, str], doc: Json, status: int) -> tuple[str, str]:
     """Of the document as it was applied and as a run follows it."""
-    environment = Path(f"/proc/{rig.suite.pid('orchestrator')}/environ").read_bytes()
-    assert f"PYTHONHASHSEED={seed}".encode() in environment.split(b"\0")
-    applied = rig.apply(doc)
-    run = rig.start(doc, {})
-    until(lambda: rig.get(f"/runs/{run}")["seq"] > 0, "the run has started")
-    rig.http.post(f"/runs/{run}/cancel")
-    return applied["digest"], rig.get(f"/runs/{run}")["document_digest"]
+    with httpx.Client(base_url=f"{url}/api/v1", headers=headers, trust_env=False) as client:
+        applied = client.post("/workflows", json={"document": doc})
+        assert (applied.status_code, applied.json()["version"]) == (status, 1)
+        run = client.post("/runs", json={"document": doc}).json()["id"]
+        client.post(f"/runs/{run}/cancel")
+        return applied.json()["digest"], client.get(f"/runs/{run}").json()["document_digest"]
+
+
+@contextmanager
+def _orchestrator(suite: Suite, seed: str) -> Iterator[str]:
+    """One more orchestrator beside the suite's, started alone; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    env = os.environ | {
+        "PYTHONHASHSEED": seed,
+        "MINUET_PORT": str(port),
+        "MINUET_REDIS_URL": suite.redis_url,
+        "MINUET_DATABASE_URL": suite.database_url,
+    }
+    with (suite.data_dir.parent / f"orchestrator-{seed}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "minuet.services.orchestrator"], env=env, stdout=log, stderr=log
+        )
+    try:
+        until(lambda: _is_ready(f"http://127.0.0.1:{port}"), "the orchestrator is ready")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
