@@ -16,6 +16,7 @@ from minuet.bus.api import (
     Delivery,
     Entry,
     Fields,
+    JournalBus,
     Page,
     ReconcilerBus,
     RecorderBus,
@@ -33,7 +34,16 @@ SOON_MS = 30
 """A lease or idle time that is over soon: tests wait for its effect, never for the time."""
 
 
-class Bus(CoordinatorBus, ReconcilerBus, WorkerBus, RecorderBus, CacheBus, TicketBus, Protocol):
+class Bus(
+    CoordinatorBus,
+    ReconcilerBus,
+    WorkerBus,
+    RecorderBus,
+    CacheBus,
+    TicketBus,
+    JournalBus,
+    Protocol,
+):
     """Everything at once, as the adapters offer it."""
 
     def announcements(self) -> AsyncGenerator[bytes, None]: ...
