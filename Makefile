@@ -22,7 +22,7 @@ ARGS ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-setup: build/.installed ## create .venv, install what the lock names, build the router
+setup: build/.installed build/.site ## install what the locks name, build the router and the front end
 
 up: setup ## start the whole suite here and print its address and key (Ctrl-C stops it)
 	@exec $(PY) -m minuet.services.up
@@ -37,6 +37,7 @@ check: setup ## lint, format, types, layering
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
 	@$(PY) $(VENV)/bin/lint-imports --no-logo
+	@cd frontend && npm run --silent check && node scripts/make-schema.mjs --check
 
 bench: setup ## print the performance figures (never fails on time)
 	@$(PY) -m pytest -m bench -s $(ARGS) || [ $$? -eq 5 ]
@@ -44,6 +45,7 @@ bench: setup ## print the performance figures (never fails on time)
 format: setup ## rewrite the sources in the house format
 	@$(PY) -m ruff check --fix-only --quiet
 	@$(PY) -m ruff format
+	@cd frontend && npm run --silent format
 
 lock: setup ## resolve the dependencies anew into requirements.lock
 	@$(UV) pip compile pyproject.toml --all-extras --generate-hashes --universal --python-version 3.11 \
@@ -52,6 +54,7 @@ lock: setup ## resolve the dependencies anew into requirements.lock
 		> requirements.lock
 
 clean: ## remove what was built (keeps .minuet, the local suite's data)
+	rm -rf frontend/node_modules frontend/dist
 	rm -rf $(VENV) build dist common/*.egg-info *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find common services migrations schemas tests -name __pycache__ -prune -exec rm -rf {} +
@@ -79,4 +82,23 @@ build/.installed: build/.locked pyproject.toml setup.py $(wildcard common/minuet
 	@echo "Installing minuet from this folder"
 	@$(UV) pip install --python $(PY) --no-deps --no-build-isolation --reinstall-package minuet -e .
 	@$(PY) scripts/say_router.py
+	@touch $@
+
+# The front end. Its own lock says what npm installs; nothing else is fetched.
+build/.node:
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a === 20 && +b >= 19) ? 0 : 1)' \
+		2>/dev/null && command -v npm >/dev/null || { \
+		echo "Minuet's front end needs Node 20.19 or newer with npm; here is $$(node --version 2>/dev/null || echo none)" >&2; \
+		exit 1; }
+	@mkdir -p build
+	@touch $@
+
+build/.packages: frontend/package.json frontend/package-lock.json build/.node
+	@echo "Installing what frontend/package-lock.json names"
+	@cd frontend && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+build/.site: build/.packages frontend/index.html frontend/vite.config.ts $(shell find frontend/src -type f)
+	@echo "Building the front end"
+	@cd frontend && npm run --silent build -- --logLevel warn
 	@touch $@

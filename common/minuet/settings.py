@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 from .environment import EnvironmentReader, SettingsError
@@ -94,7 +95,8 @@ class MetricsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestratorSettings:
-    """`bootstrap_api_key`, if set, is an administrator's key from the first start on."""
+    """`bootstrap_api_key`, if set, is an administrator's key from the first start on. `site_dir`
+    holds a built front end; without it a checkout's own build is served."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -102,6 +104,7 @@ class OrchestratorSettings:
     max_body_bytes: int = 10 * 1024 * 1024
     partitions: int = 8
     reconcile_interval_s: float = 30.0
+    site_dir: Path | None = None
 
     @classmethod
     def read(cls, env: EnvironmentReader) -> Self:
@@ -116,6 +119,7 @@ class OrchestratorSettings:
             reconcile_interval_s=env.decimal(
                 "MINUET_RECONCILE_INTERVAL_S", 30.0, low=0.1, high=3600.0
             ),
+            site_dir=Path(site_dir) if (site_dir := env.text("MINUET_SITE_DIR", "")) else None,
         )
 
 

@@ -19,6 +19,7 @@ from .meta.routes import router as meta
 from .node_types.routes import router as node_types
 from .patches.routes import router as patches
 from .runs.routes import router as runs
+from .site.routes import handlers as site
 from .tickets.routes import router as tickets
 from .workers.routes import router as workers
 from .workflows.routes import router as workflows
@@ -47,7 +48,7 @@ def create_app(core: Core) -> Litestar:
         return core
 
     return Litestar(
-        route_handlers=[api, public, *probes],
+        route_handlers=[api, public, *probes, *site],
         dependencies={"core": Provide(provide_core, sync_to_thread=False)},
         exception_handlers={Exception: problems.handle},
         openapi_config=CONFIG,

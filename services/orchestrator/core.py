@@ -27,6 +27,7 @@ from .runs.commanding import Commander
 from .runs.intake import Intake
 from .runs.service import Runs
 from .runs.starting import Starter
+from .site.files import Site
 from .tickets.service import Tickets
 from .workflows.service import Workflows
 
@@ -51,6 +52,7 @@ class Core:
     patches: Patches
     intake: Intake
     tickets: Tickets
+    site: Site
 
     def duties(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What runs beside the API until it is cancelled; each heals itself."""
@@ -114,7 +116,7 @@ def assemble(
         workflows=workflows, runs=runs, starter=starter,
         commander=commander, approvals=Approvals(db, commander), intake=intake,
         patches=Patches(db, runs, definitions, commander),
-        tickets=Tickets(bus, fanout or FanoutSettings()),
+        tickets=Tickets(bus, fanout or FanoutSettings()), site=Site(settings.site_dir),
     )  # fmt: skip
 
 

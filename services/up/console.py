@@ -37,6 +37,7 @@ class Reporter:
         self._print("")
         self._print(f"[bold green]Ready[/]  {escape(url)}")
         self._print(f"  API key  {escape(api_key)}")
+        self._print(f"  Browser  {escape(url)}/#key={escape(api_key)}")
         self._print(f"  Logs     {escape(str(data_dir / 'logs'))}")
         self._print("  Ctrl-C stops the suite; its data is kept.")
 

@@ -1,0 +1,1 @@
+"""The browser's side: the built front end, served beside the API it talks to."""
