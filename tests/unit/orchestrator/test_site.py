@@ -73,13 +73,12 @@ async def test_policy_names_this_host_the_sockets_and_a_fresh_nonce(folder: Path
     assert "*" not in policy
 
 
-@pytest.mark.parametrize("host", ["x;script-src *", "x *", "x
-Set-Cookie: a", ""])
+@pytest.mark.parametrize("host", ["x;script-src *", "x *", "x\r\nSet-Cookie: a"])
 def test_a_host_name_cannot_add_to_the_policy(host: str) -> None:
     policy = security_headers("n", f"ws://{host}:1")["Content-Security-Policy"]
     assert "connect-src 'self';" in policy
     assert "*" not in policy
-    assert "" not in policy
+    assert "\r" not in policy
 
 
 async def test_assets_are_kept_for_ever_and_compressed_on_demand(folder: Path) -> None:
