@@ -1,0 +1,1 @@
+"""Serves the node type `agent`: a language model with tools, one journaled turn after another."""
