@@ -95,12 +95,14 @@ class MetricsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestratorSettings:
-    """`bootstrap_api_key`, if set, is an administrator's key from the first start on. `site_dir`
+    """`bootstrap_api_key`, if set, is an administrator's key from the first start on,
+    `agent_api_key` that of the agent runner, whose patches are held to what agents may. `site_dir`
     holds a built front end; without it a checkout's own build is served."""
 
     host: str = "127.0.0.1"
     port: int = 8080
     bootstrap_api_key: str | None = field(default=None, repr=False)
+    agent_api_key: str | None = field(default=None, repr=False)
     max_body_bytes: int = 10 * 1024 * 1024
     partitions: int = 8
     reconcile_interval_s: float = 30.0
@@ -112,6 +114,7 @@ class OrchestratorSettings:
             host=env.text("MINUET_HOST", "127.0.0.1"),
             port=env.integer("MINUET_PORT", 8080, low=0, high=65535),
             bootstrap_api_key=env.secret("MINUET_BOOTSTRAP_API_KEY"),
+            agent_api_key=env.secret("MINUET_AGENT_API_KEY"),
             max_body_bytes=env.integer(
                 "MINUET_MAX_BODY_BYTES", 10 * 1024 * 1024, low=1024, high=1 << 30
             ),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from minuet.store.database import Database
 
 BOOTSTRAP_ID: Final = "bootstrap"
+AGENT_ID: Final = "agent"
 TRUST_S: Final = 10.0
 REMEMBERED: Final = 10_000
 
@@ -52,6 +53,13 @@ class Authenticator:
         async with self._db.connection() as c:
             await api_keys.keep_key(
                 c, BOOTSTRAP_ID, secret, tenant="default", name="bootstrap", roles=["admin"]
+            )
+
+    async def bootstrap_agent(self, secret: str) -> None:
+        """Make `secret` the key of the agent runner in the tenant `default`. Idempotent."""
+        async with self._db.connection() as c:
+            await api_keys.keep_key(
+                c, AGENT_ID, secret, tenant="default", name="agent runner", roles=[], kind="agent"
             )
 
     async def principal(self, authorization: str | None) -> Principal:

@@ -75,6 +75,8 @@ class Core:
         """What must be known before the first request. Raises Unavailable."""
         if self.settings.bootstrap_api_key is not None:
             await self.authenticator.bootstrap(self.settings.bootstrap_api_key)
+        if self.settings.agent_api_key is not None:
+            await self.authenticator.bootstrap_agent(self.settings.agent_api_key)
         await self.partitions.load()
         await self.admission.look()
         await self.types.refresh()

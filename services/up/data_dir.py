@@ -12,6 +12,7 @@ from minuet.embedded.suite_file import KEY_FILE_NAME
 
 from .errors import SuiteError
 
+AGENT_KEY_FILE_NAME = "agent-key"
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
 
 
@@ -62,7 +63,14 @@ class DataDir:
 
     def api_key(self) -> str:
         """The key of this suite, made at the first call; the file's mode is 0600."""
-        path = self.path / KEY_FILE_NAME
+        return self._key(KEY_FILE_NAME)
+
+    def agent_key(self) -> str:
+        """The key of this suite's agent runner, kept in the same way."""
+        return self._key(AGENT_KEY_FILE_NAME)
+
+    def _key(self, name: str) -> str:
+        path = self.path / name
         if path.exists() and (key := path.read_text().strip()):
             return key
         key = f"mnt_{secrets.token_urlsafe(32)}"

@@ -13,6 +13,7 @@ class ServiceSpec:
 
     `serves_api`: it listens on the suite's own port, answers probes there, and learns the key.
     Any other service answers probes on MINUET_METRICS_PORT.
+    `asks_api`: it learns the suite's address and the key of the agent runner.
 
     `death_signal` is sent by the kernel when the supervisor dies. SIGKILL leaves nothing behind
     whatever the service does; runs survive that.
@@ -21,6 +22,7 @@ class ServiceSpec:
     name: str
     command: tuple[str, ...]
     serves_api: bool = False
+    asks_api: bool = False
     death_signal: signal.Signals = signal.SIGKILL
 
 
@@ -45,6 +47,9 @@ DEFAULT_PLAN = SuitePlan(
         ServiceSpec(name="coordinator", command=_module("minuet.services.coordinator")),
         ServiceSpec(name="http_worker", command=_module("minuet.services.http_worker")),
         ServiceSpec(name="hitl_worker", command=_module("minuet.services.hitl_worker")),
+        ServiceSpec(
+            name="agent_runner", command=_module("minuet.services.agent_runner"), asks_api=True
+        ),
         ServiceSpec(name="recorder", command=_module("minuet.services.recorder")),
         ServiceSpec(name="fanout", command=_module("minuet.services.fanout")),
     ),

@@ -34,6 +34,9 @@ SERVER_GRACE_S = 3.0
 # one's own machine may call servers on that machine.
 SERVICE_DEFAULTS = {"MINUET_DRAIN_TIMEOUT_S": "4", "MINUET_NET_ALLOW": "127.0.0.0/8,::1/128"}
 
+# Given to the one service that is meant to have them, whatever stands in the environment.
+OWN_KEYS = frozenset({"MINUET_BOOTSTRAP_API_KEY", "MINUET_AGENT_API_KEY", "MINUET_API_KEY"})
+
 
 class LocalSuite:
     """Run once; `stop` it once or more, also after a start that failed half way."""
@@ -46,6 +49,7 @@ class LocalSuite:
         self._data_dir = data_dir
         self._reporter = reporter
         self._api_key = data_dir.api_key()
+        self._agent_key = data_dir.agent_key()
         self._port = claim_port(settings.host, settings.port)
         self._fanout_port = claim_port(settings.host, settings.fanout_port, "MINUET_FANOUT_PORT")
         self._servers: Servers = choose_servers(settings, data_dir)
@@ -129,11 +133,14 @@ class LocalSuite:
         log_path = self._data_dir.log_path(spec.name)
         if spec.serves_api:
             env["MINUET_BOOTSTRAP_API_KEY"] = self._api_key
+            env["MINUET_AGENT_API_KEY"] = self._agent_key
             return ServiceProcess(spec, env, log_path, self._reachable_host, self._port)
+        if spec.asks_api:
+            env |= {"MINUET_URL": self.url, "MINUET_API_KEY": self._agent_key}
         return ServiceProcess(spec, env, log_path, "127.0.0.1", metrics_port)
 
     def _env(self) -> dict[str, str]:
-        inherited = {k: v for k, v in self._settings.env.items() if k != "MINUET_BOOTSTRAP_API_KEY"}
+        inherited = {k: v for k, v in self._settings.env.items() if k not in OWN_KEYS}
         return {
             **SERVICE_DEFAULTS,
             **inherited,
