@@ -74,7 +74,7 @@ async def test_wrong_calls_are_told_to_the_model() -> None:
 
 
 async def test_the_model_chooses_a_port() -> None:
-    turns = [
+    turns: list[dict[str, Any]] = [
         {"say": "I think it is hot."},
         {"expect": "call the tool `finish`", "tool_calls": [
             {"name": "finish", "arguments": {"port": "hot", "output": {"score": 90}}}]},
@@ -96,7 +96,7 @@ async def test_an_answer_is_repaired_once() -> None:
 
 
 async def test_a_model_without_tool_calls_acts_in_json() -> None:
-    turns = [
+    turns: list[dict[str, Any]] = [
         {"json": {"action": "execute_pipeline", "arguments": {"steps": [SORT]}}},
         {"expect": 'Result of execute_pipeline: [{"n":1},{"n":2}]',
          "json": {"action": "finish", "port": "done", "output": {"n": 1}}},
@@ -172,7 +172,7 @@ async def test_a_timeout_stops_the_request() -> None:
 
 
 async def test_another_worker_goes_on_where_the_first_stopped() -> None:
-    turns = [{"tool_calls": [pipeline(SORT)]}, {"say": "done", "latency_ms": 600}]
+    turns: list[dict[str, Any]] = [{"tool_calls": [pipeline(SORT)]}, {"say": "done", "latency_ms": 600}]
     config = {"prompt": "Go", "tools": ["execute_pipeline"]}
     async with agents(*turns) as (bench, llm):
         token = bench.token("agent", config)
