@@ -86,15 +86,16 @@ class Rig:
             worker.stop()
 
     def work(self, module: str, type_: str, **env: str) -> Worker:
-        """Start a worker and wait until the API counts one more that serves `type_`."""
-        before = self.serving(type_)
+        """Start a worker and wait until the API tells that it serves `type_`."""
         worker = Worker(self.suite, module, self.ledger, **env)
         self._workers.append(worker)
-        until(lambda: self.serving(type_) > before, f"{module} serves {type_}")
+        until(lambda: self.serves(worker, type_), f"{module} serves {type_}")
         return worker
 
-    def serving(self, type_: str) -> int:
-        return sum(type_ in each["types"] for each in self.get("/workers")["items"])
+    def serves(self, worker: Worker, type_: str) -> bool:
+        # By pid: a worker that died while nobody could be told is listed for a while yet.
+        listed = self.get("/workers")["items"]
+        return any(each["pid"] == worker.process.pid and type_ in each["types"] for each in listed)
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self.http.get(path, params=query)
