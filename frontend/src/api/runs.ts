@@ -29,7 +29,8 @@ export const runsQuery = (filter: RunFilter) =>
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor ?? null,
-    refetchInterval: LIST_POLL_MS,
+    // A list that was unrolled far is read whole each time, so it is read less often.
+    refetchInterval: (query) => LIST_POLL_MS * Math.max(1, query.state.data?.pages.length ?? 1),
   })
 
 /** How many runs match, up to `COUNT_LIMIT`; `more` says that there are others. */
@@ -45,7 +46,7 @@ export const runCountQuery = (filter: RunFilter) =>
       )
       return { count: page.items.length, more: Boolean(page.next_cursor) }
     },
-    refetchInterval: LIST_POLL_MS * 2,
+    refetchInterval: LIST_POLL_MS * 3,
   })
 
 export interface RunStart {
@@ -64,3 +65,16 @@ export function startRun({ workflow, inputs, idempotencyKey }: RunStart) {
     }),
   )
 }
+
+/** The newest run of a workflow, or null. */
+export const latestRunQuery = (workflow: string) =>
+  queryOptions({
+    queryKey: ['runs', 'latest', workflow],
+    queryFn: async ({ signal }) => {
+      const page = await unwrap(
+        api.GET('/api/v1/runs', { params: { query: { workflow, limit: 1 } }, signal }),
+      )
+      return page.items[0] ?? null
+    },
+    refetchInterval: LIST_POLL_MS * 5,
+  })

@@ -1,0 +1,77 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { History, ListTree, Play } from 'lucide-react'
+import { latestRunQuery } from '@/api/runs'
+import type { WorkflowLine } from '@/api/types'
+import { Button, buttonLook } from '@/components/Button'
+import { RelativeTime } from '@/components/RelativeTime'
+import { Skeleton } from '@/components/Skeleton'
+import { StatusPill } from '@/components/StatusPill'
+import { Cell, Row } from '@/components/Table'
+import { text } from '@/text'
+
+interface WorkflowRowProps {
+  flow: WorkflowLine
+  now: Date
+  onRun: (name: string) => void
+}
+
+export function WorkflowRow({ flow, now, onRun }: WorkflowRowProps) {
+  const { name, version, updated_at } = flow
+  return (
+    <Row>
+      <Cell>
+        <Link to="/flows/$name" params={{ name }} className="font-medium hover:underline">
+          {name}
+        </Link>
+      </Cell>
+      <Cell className="text-muted-foreground">{text.common.version(version)}</Cell>
+      <Cell>
+        <LatestRun workflow={name} now={now} />
+      </Cell>
+      <Cell className="text-muted-foreground">
+        <RelativeTime at={updated_at} now={now} />
+      </Cell>
+      <Cell>
+        <div className="flex justify-end gap-1">
+          <Button look="ghost" size="small" onClick={() => onRun(name)}>
+            <Play aria-hidden />
+            {text.flows.run}
+          </Button>
+          <Link
+            to="/runs"
+            search={{ workflow: name }}
+            className={buttonLook({ look: 'ghost', size: 'small' })}
+          >
+            <ListTree aria-hidden />
+            {text.flows.allRuns}
+          </Link>
+          <Link
+            to="/flows/$name/versions"
+            params={{ name }}
+            className={buttonLook({ look: 'ghost', size: 'small' })}
+          >
+            <History aria-hidden />
+            {text.flows.versions}
+          </Link>
+        </div>
+      </Cell>
+    </Row>
+  )
+}
+
+function LatestRun({ workflow, now }: { workflow: string; now: Date }) {
+  const { data } = useQuery(latestRunQuery(workflow))
+  if (data === undefined) return <Skeleton className="h-5 w-24" />
+  if (data === null) return <span className="text-muted-foreground">{text.flows.noRuns}</span>
+  return (
+    <Link
+      to="/runs/$runId"
+      params={{ runId: data.id }}
+      className="flex min-w-0 items-center gap-2 text-muted-foreground hover:text-foreground"
+    >
+      <StatusPill status={data.status} className="h-5" />
+      <RelativeTime at={data.accepted_at} now={now} />
+    </Link>
+  )
+}
