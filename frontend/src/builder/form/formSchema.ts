@@ -1,0 +1,75 @@
+import type { RJSFSchema, UiSchema } from '@rjsf/utils'
+import { isObject } from '@/model/document'
+
+/** Schemas of types as the forms take them.
+ *
+ * Defaults become hints: a form must not write into a document what nobody chose. What has no one
+ * shape (any value, one of several types, a schema) is written as JSON.
+ */
+export function formSchema(schema: RJSFSchema): { schema: RJSFSchema; uiSchema: UiSchema } {
+  return { schema: withoutDefaults(schema) as RJSFSchema, uiSchema: uiOf(schema, schema, 0) }
+}
+
+function withoutDefaults(value: unknown, isMap = false): unknown {
+  if (Array.isArray(value)) return value.map((each) => withoutDefaults(each))
+  if (!isObject(value)) return value
+  const isNamed = (key: string): boolean => key === 'properties' || key === '$defs'
+  const entries = Object.entries(value).flatMap(([key, each]): [string, unknown][] => {
+    if (!isMap && key === 'default') return []
+    if (!isMap && (key === 'examples' || key === 'enum' || key === 'const')) return [[key, each]]
+    return [[key, withoutDefaults(each, !isMap && isNamed(key))]]
+  })
+  return Object.fromEntries(entries)
+}
+
+const DEEPEST = 12
+
+function resolved(schema: RJSFSchema, root: RJSFSchema): RJSFSchema {
+  const name = schema.$ref?.match(/^#\/\$defs\/([^/]+)$/)?.[1]
+  const target = name === undefined ? undefined : root.$defs?.[name]
+  return isObject(target) ? { ...(target as RJSFSchema), ...schema, $ref: undefined } : schema
+}
+
+/** Can the form draw it, or must it be written as JSON? */
+function isPlain(schema: RJSFSchema): boolean {
+  if (schema.enum) return true
+  if (schema.anyOf || schema.oneOf || schema.allOf || schema.$ref || schema.if) return false
+  switch (schema.type) {
+    case 'string':
+    case 'number':
+    case 'integer':
+    case 'boolean':
+      return true
+    case 'array':
+      return isObject(schema.items)
+    case 'object':
+      return Boolean(schema.properties) || isObject(schema.additionalProperties)
+    default:
+      return false
+  }
+}
+
+function uiOf(given: RJSFSchema, root: RJSFSchema, depth: number): UiSchema {
+  const schema = resolved(given, root)
+  if (depth > 0 && (!isPlain(schema) || depth > DEEPEST)) return { 'ui:field': 'AnyValue' }
+  const ui: UiSchema = {}
+  const hint = schema.default ?? schema.examples?.[0 as never]
+  if (hint !== undefined) ui['ui:placeholder'] = hintOf(hint)
+  for (const [key, each] of Object.entries(schema.properties ?? {})) {
+    if (isObject(each)) ui[key] = uiOf(each as RJSFSchema, root, depth + 1)
+  }
+  if (isObject(schema.items)) ui.items = uiOf(schema.items as RJSFSchema, root, depth + 1)
+  if (isObject(schema.additionalProperties)) {
+    const inner = uiOf(schema.additionalProperties as RJSFSchema, root, depth + 1)
+    ui.additionalProperties = inner
+  }
+  if (schema.type === 'string' && isLong(schema)) ui['ui:widget'] = 'textarea'
+  return ui
+}
+
+const isLong = ({ maxLength }: RJSFSchema): boolean =>
+  maxLength !== undefined && maxLength >= 10_000
+
+function hintOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
