@@ -172,7 +172,10 @@ async def test_a_timeout_stops_the_request() -> None:
 
 
 async def test_another_worker_goes_on_where_the_first_stopped() -> None:
-    turns: list[dict[str, Any]] = [{"tool_calls": [pipeline(SORT)]}, {"say": "done", "latency_ms": 600}]
+    turns: list[dict[str, Any]] = [
+        {"tool_calls": [pipeline(SORT)]},
+        {"say": "done", "latency_ms": 600},
+    ]
     config = {"prompt": "Go", "tools": ["execute_pipeline"]}
     async with agents(*turns) as (bench, llm):
         token = bench.token("agent", config)
@@ -186,3 +189,38 @@ async def test_another_worker_goes_on_where_the_first_stopped() -> None:
         assert output(outcomes[token[0]]) == "done"
         assert [turn for turn, _ in llm.asked] == [1, 2, 2]
         assert any(e.data["message"] == "resumed" for e in await live(bench, "node.log"))
+
+
+async def test_a_cancel_closes_the_connection_to_the_model() -> None:
+    asked, closed = asyncio.Event(), asyncio.Event()
+
+    async def never_ending(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        asked.set()
+        while await reader.read(65_536):
+            pass
+        closed.set()
+        writer.close()
+
+    server = await asyncio.start_server(never_ending, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with agents(base_url=url) as (bench, _):
+            token = bench.token("agent", {"prompt": "Go"})
+            await bench.emit([token])
+            async with running(bench.worker("w1")), asyncio.timeout(10):
+                await asked.wait()
+                await bench.emit(cancelled=[token[0]])
+                await closed.wait()
+                outcome = (await bench.collect(1))[token[0]]
+    assert outcome.failure is not None
+    assert outcome.failure.code == "cancelled"
+
+
+async def test_a_secret_in_the_task_is_masked_in_what_the_model_says() -> None:
+    async with agents({"say": "the word is swordfish, truly", "chunk_chars": 3}) as (bench, _):
+        bench.env = {"MINUET_SECRET_WORD": "swordfish"}
+        outcome = await bench.run_one({"prompt": "Say ${secrets.word}"})
+        said = "".join(event.data["text"] for event in await live(bench, "node.delta"))
+    assert output(outcome) == said == "the word is ***, truly"
