@@ -95,9 +95,9 @@ async def rig(valkey_url: str, key_prefix: str, tmp_path: Path) -> AsyncIterator
 
 
 @asynccontextmanager
-async def model_server(ledger: Path) -> AsyncIterator[str]:
+async def model_server(ledger: Path, script: Path = SCRIPT) -> AsyncIterator[str]:
     port = claim_port("127.0.0.1", 0)
-    command = ["minuet.services.dev_llm", str(SCRIPT), "--port", str(port), "--ledger", str(ledger)]
+    command = ["minuet.services.dev_llm", str(script), "--port", str(port), "--ledger", str(ledger)]
     child = subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.DEVNULL)
     try:
         await until_up(f"http://127.0.0.1:{port}/healthz")
