@@ -1,0 +1,89 @@
+import { Handle, type NodeProps, Position } from '@xyflow/react'
+import { memo } from 'react'
+import { classes } from '@/components/classes'
+import { StatusGlyph } from '@/components/StatusGlyph'
+import { PATCHED_COLOUR, statusLook } from '@/model/status'
+import { elapsedMs, formatDuration } from '@/model/time'
+import { text } from '@/text'
+import type { CardData, CardNode } from './elements'
+
+/** A node of a run: its state, its name, how long it took. */
+export const RunCard = memo(function RunCard({ data }: NodeProps<CardNode>) {
+  const { colour, label, shape, pulses } = statusLook(data.status)
+  const isQuiet = data.status === 'pending' || data.status === 'skipped'
+  return (
+    <div
+      role="img"
+      title={data.title}
+      aria-label={`${data.title}: ${label}`}
+      className={classes(
+        'relative flex h-full w-full items-center gap-2.5 rounded-md border bg-card pr-2.5 pl-3',
+        shape === 'dashed' && 'border-dashed',
+        isQuiet && 'bg-surface text-muted-foreground',
+        data.isSelected && 'ring-2 ring-ring',
+      )}
+      style={isQuiet ? {} : { borderColor: `color-mix(in srgb, ${colour} 55%, transparent)` }}
+    >
+      {pulses ? (
+        <span
+          aria-hidden
+          className="pointer-events-none absolute -inset-px animate-state-pulse rounded-md border-2"
+          style={{ borderColor: colour }}
+        />
+      ) : null}
+      <StatusGlyph status={data.status} />
+      <span className="min-w-0 flex-1">
+        <span className="flex items-baseline gap-2">
+          <span className="min-w-0 flex-1 truncate font-medium font-mono text-xs">
+            {data.title}
+          </span>
+          <Took data={data} />
+        </span>
+        <span className="flex gap-2 text-[11px] text-muted-foreground">
+          <span className="min-w-0 flex-1 truncate">{secondLine(data, label)}</span>
+          <Tries data={data} />
+        </span>
+      </span>
+      {data.mark ? <PatchCorner label={text.run.mark[data.mark]} /> : null}
+      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Handle type="source" position={Position.Right} isConnectable={false} />
+    </div>
+  )
+})
+
+function secondLine({ type, status, node }: CardData, label: string): string {
+  if (status === 'succeeded' || status === 'pending') {
+    const port = node?.port && node.port !== 'success' ? ` · ${node.port}` : ''
+    return `${type}${port}`
+  }
+  return `${type} · ${label.toLowerCase()}`
+}
+
+function Took({ data }: { data: CardData }) {
+  const { node } = data
+  const ms = node?.ended_at ? elapsedMs(node.started_at, node.ended_at, new Date(0)) : null
+  if (ms === null || data.status === 'skipped') return null
+  return (
+    <span className="shrink-0 text-[11px] text-muted-foreground tabular-nums">
+      {formatDuration(ms)}
+    </span>
+  )
+}
+
+function Tries({ data }: { data: CardData }) {
+  const attempt = data.node?.attempt ?? 0
+  if (attempt < 2) return null
+  return <span className="shrink-0 text-state-counter tabular-nums">{text.run.try(attempt)}</span>
+}
+
+function PatchCorner({ label }: { label: string }) {
+  return (
+    <span
+      role="img"
+      aria-label={label}
+      title={label}
+      className="absolute top-0 right-0 size-3 rounded-tr-md"
+      style={{ background: `linear-gradient(225deg, ${PATCHED_COLOUR} 50%, transparent 50%)` }}
+    />
+  )
+}

@@ -1,0 +1,109 @@
+import './graph.css'
+import {
+  Background,
+  BackgroundVariant,
+  Controls,
+  ReactFlow,
+  ReactFlowProvider,
+  useNodesInitialized,
+  useReactFlow,
+} from '@xyflow/react'
+import { useEffect, useMemo, useRef } from 'react'
+import { isWriting } from '@/app/useGlobalKeys'
+import type { WorkflowDocument } from '@/model/document'
+import type { NodeView } from '@/model/run-fold'
+import type { PatchMark } from '@/model/run-overlay'
+import { useTheme } from '@/store/theme'
+import { cardsOf, edgesOf } from './elements'
+import { layoutRun } from './layout'
+import { RunCard } from './RunCard'
+
+interface RunGraphProps {
+  document: WorkflowDocument
+  nodes: Readonly<Record<string, NodeView>>
+  marks: ReadonlyMap<string, PatchMark>
+  selected: string | null
+  onSelect: (node: string | null) => void
+}
+
+const NODE_TYPES = { card: RunCard }
+const FIT = { padding: 0.12, maxZoom: 1 }
+/** Fewer are drawn at once than looked for. */
+const MANY_NODES = 150
+
+/** The graph that a run follows, in the states of its nodes. Nothing in it can be edited. */
+export function RunGraph(props: RunGraphProps) {
+  return (
+    <ReactFlowProvider>
+      <Canvas {...props} />
+    </ReactFlowProvider>
+  )
+}
+
+function Canvas({ document, nodes, marks, selected, onSelect }: RunGraphProps) {
+  const theme = useTheme((state) => state.theme)
+  const places = useMemo(() => layoutRun(document), [document])
+  const cards = useMemo(
+    () => cardsOf({ document, places, nodes, marks, selected }),
+    [document, places, nodes, marks, selected],
+  )
+  const edges = useMemo(
+    () => edgesOf({ document, places, nodes, marks, selected: null }),
+    [document, places, nodes, marks],
+  )
+  const wasMoved = useFit(places)
+  return (
+    <ReactFlow
+      className="run-graph"
+      colorMode={theme}
+      nodes={cards}
+      edges={edges}
+      nodeTypes={NODE_TYPES}
+      fitView
+      fitViewOptions={FIT}
+      minZoom={0.05}
+      maxZoom={1.5}
+      nodesDraggable={false}
+      nodesConnectable={false}
+      edgesFocusable={false}
+      elementsSelectable
+      deleteKeyCode={null}
+      selectionKeyCode={null}
+      onlyRenderVisibleElements={cards.length > MANY_NODES}
+      onNodeClick={(_, node) => onSelect(node.id)}
+      onNodesChange={(changes) => {
+        // Enter on a focused card.
+        const chosen = changes.find((change) => change.type === 'select' && change.selected)
+        if (chosen?.type === 'select') onSelect(chosen.id)
+      }}
+      onPaneClick={() => onSelect(null)}
+      onMoveStart={(event) => {
+        if (event) wasMoved.current = true
+      }}
+    >
+      <Background variant={BackgroundVariant.Dots} gap={20} color="var(--border)" />
+      <Controls showInteractive={false} fitViewOptions={FIT} />
+    </ReactFlow>
+  )
+}
+
+/** Keep everything in sight until a person moves the view; `F` brings it back. */
+function useFit(places: unknown) {
+  const wasMoved = useRef(false)
+  const isReady = useNodesInitialized()
+  const { fitView } = useReactFlow()
+  // biome-ignore lint/correctness/useExhaustiveDependencies: new places are the occasion
+  useEffect(() => {
+    if (isReady && !wasMoved.current) void fitView(FIT)
+  }, [places, isReady, fitView])
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key !== 'f' || event.ctrlKey || event.metaKey || isWriting(event.target)) return
+      wasMoved.current = false
+      void fitView(FIT)
+    }
+    window.addEventListener('keydown', onKey)
+    return () => window.removeEventListener('keydown', onKey)
+  }, [fitView])
+  return wasMoved
+}

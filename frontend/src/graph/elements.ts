@@ -1,0 +1,82 @@
+// The document and the state of a run as what the canvas draws.
+import type { Edge, Node } from '@xyflow/react'
+import type { DocumentEdge, Place, WorkflowDocument } from '@/model/document'
+import { defaultPort, portOf } from '@/model/ports'
+import type { NodeView } from '@/model/run-fold'
+import { type PatchMark, shownStatus } from '@/model/run-overlay'
+import { CARD_HEIGHT, CARD_WIDTH } from './layout'
+
+export type CardData = {
+  id: string
+  title: string
+  type: string
+  status: string
+  node: NodeView | undefined
+  mark: PatchMark | undefined
+  isSelected: boolean
+}
+export type CardNode = Node<CardData, 'card'>
+
+export interface Drawn {
+  document: WorkflowDocument
+  places: ReadonlyMap<string, Place>
+  nodes: Readonly<Record<string, NodeView>>
+  marks: ReadonlyMap<string, PatchMark>
+  selected: string | null
+}
+
+export function cardsOf({ document, places, nodes, marks, selected }: Drawn): CardNode[] {
+  return document.nodes.map(({ id, type, title }) => ({
+    id,
+    type: 'card',
+    position: places.get(id) ?? { x: 0, y: 0 },
+    width: CARD_WIDTH,
+    height: CARD_HEIGHT,
+    selected: id === selected,
+    data: {
+      id,
+      title: title ?? id,
+      type,
+      status: shownStatus(nodes[id], type),
+      node: nodes[id],
+      mark: marks.get(id),
+      isSelected: id === selected,
+    },
+  }))
+}
+
+export type Passage = 'open' | 'taken' | 'passed-by'
+
+/** Whether the run went along an edge. A condition is judged by what became of its target. */
+export function passageOf(
+  edge: DocumentEdge,
+  port: string,
+  source: NodeView | undefined,
+  target: NodeView | undefined,
+): Passage {
+  if (source === undefined || !source.ended_at) {
+    return source?.status === 'skipped' ? 'passed-by' : 'open'
+  }
+  if (source.status === 'skipped' || source.status === 'cancelled') return 'passed-by'
+  if (source.port !== port) return 'passed-by'
+  const wasSkipped = target?.status === 'skipped'
+  return (edge.when || edge.otherwise) && wasSkipped ? 'passed-by' : 'taken'
+}
+
+export function edgesOf({ document, nodes }: Drawn): Edge[] {
+  const byId = new Map(document.nodes.map((node) => [node.id, node]))
+  return document.edges.map((edge, index) => {
+    const source = byId.get(edge.from)
+    const port = portOf(edge, source)
+    const passage = passageOf(edge, port, nodes[edge.from], nodes[edge.to])
+    const label = edge.otherwise ? 'otherwise' : port === defaultPort(source) ? '' : port
+    return {
+      id: `${index}:${edge.from}:${edge.to}`,
+      source: edge.from,
+      target: edge.to,
+      ...(label || edge.when ? { label: label || 'if' } : {}),
+      className: `run-edge run-edge-${passage}`,
+      focusable: false,
+    }
+  })
+}

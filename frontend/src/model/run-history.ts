@@ -1,0 +1,113 @@
+// What the events of a run say in words and rows.
+import { type EventView, numberOf, recordOf, textOf } from './run-fold'
+
+/** One try of a node to do its work. */
+export interface Attempt {
+  gen: number
+  attempt: number
+  status: string
+  started_at: string | null
+  ended_at: string | null
+  worker: string | null
+  error: Record<string, unknown> | null
+}
+
+/** Every try of `node`, oldest first. O(events). */
+export function attemptsOf(events: readonly EventView[], node: string): Attempt[] {
+  const tries: Attempt[] = []
+  for (const event of events) {
+    if (event.node === node) foldAttempt(tries, event)
+  }
+  return tries
+}
+
+function foldAttempt(tries: Attempt[], event: EventView): void {
+  const data = event.data ?? {}
+  const last = tries.at(-1)
+  switch (event.type) {
+    case 'node.ready':
+      tries.push({
+        gen: event.gen ?? 0,
+        attempt: numberOf(data.attempt) ?? 0,
+        status: 'ready',
+        started_at: event.time,
+        ended_at: null,
+        worker: null,
+        error: null,
+      })
+      return
+    case 'node.waiting':
+      if (last) last.status = 'waiting'
+      return
+    case 'node.retrying':
+      if (last) {
+        Object.assign(last, {
+          status: failedWord(data),
+          ended_at: event.time,
+          error: recordOf(data.error),
+        })
+      }
+      return
+    case 'node.ended':
+      if (last) {
+        Object.assign(last, {
+          status: textOf(data.status) ?? 'unknown',
+          started_at: textOf(data.started_at) ?? last.started_at,
+          ended_at: textOf(data.ended_at) ?? event.time,
+          worker: textOf(data.worker),
+          error: recordOf(data.error),
+        })
+      }
+      return
+    default:
+  }
+}
+
+function failedWord(data: Record<string, unknown>): string {
+  return recordOf(data.error)?.code === 'timeout' ? 'timed_out' : 'failed'
+}
+
+/** The state that an event leads to, for its icon; null for events that are no states. */
+export function stateOfEvent(event: EventView): string | null {
+  const data = event.data ?? {}
+  switch (event.type) {
+    case 'run.started':
+      return 'running'
+    case 'run.waiting':
+    case 'node.waiting':
+      return 'waiting'
+    case 'node.ready':
+      return 'ready'
+    case 'node.retrying':
+      return 'retrying'
+    case 'run.ended':
+    case 'node.ended':
+      return textOf(data.status)
+    case 'approval.requested':
+      return 'needs_you'
+    case 'approval.decided':
+      return data.decision === 'approve' || data.decision === 'approved' ? 'approved' : 'rejected'
+    case 'approval.expired':
+      return 'expired'
+    case 'approval.cancelled':
+      return 'cancelled'
+    default:
+      return null
+  }
+}
+
+/** The rest of an event in a line: the fields that a person looks for first. */
+export function detailOfEvent(event: EventView): string {
+  const data = event.data ?? {}
+  const error = recordOf(data.error)
+  const told = [
+    textOf(data.message),
+    error ? (textOf(error.message) ?? textOf(error.code)) : null,
+    textOf(data.note),
+    textOf(data.reason),
+    textOf(data.comment),
+    data.port && data.port !== 'success' ? `on ${String(data.port)}` : null,
+    data.by ? `by ${String(data.by)}` : null,
+  ]
+  return told.filter((each) => each).join(' · ')
+}

@@ -1,0 +1,75 @@
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { useRef } from 'react'
+import { StatusGlyph } from '@/components/StatusGlyph'
+import type { EventView } from '@/model/run-fold'
+import { detailOfEvent, stateOfEvent } from '@/model/run-history'
+import { exactTime } from '@/model/time'
+import { text } from '@/text'
+
+const ROW = 28
+
+interface EventListProps {
+  events: readonly EventView[]
+  onSelect: (node: string) => void
+}
+
+/** The history, newest first. Only the rows in sight are in the page. */
+export function EventList({ events, onSelect }: EventListProps) {
+  const frame = useRef<HTMLDivElement>(null)
+  const rows = useVirtualizer({
+    count: events.length,
+    getScrollElement: () => frame.current,
+    estimateSize: () => ROW,
+    overscan: 12,
+  })
+  if (events.length === 0) {
+    return <p className="p-4 text-muted-foreground">{text.run.noEvents}</p>
+  }
+  return (
+    <div ref={frame} className="h-full overflow-auto">
+      <ol className="relative" style={{ height: rows.getTotalSize() }}>
+        {rows.getVirtualItems().map(({ index, start }) => {
+          const event = events[events.length - 1 - index]
+          return event ? (
+            <li
+              key={event.id}
+              className="absolute inset-x-0"
+              style={{ height: ROW, transform: `translateY(${start}px)` }}
+            >
+              <EventRow event={event} onSelect={onSelect} />
+            </li>
+          ) : null
+        })}
+      </ol>
+    </div>
+  )
+}
+
+function EventRow({ event, onSelect }: { event: EventView; onSelect: EventListProps['onSelect'] }) {
+  const state = stateOfEvent(event)
+  const at = new Date(event.time)
+  return (
+    <button
+      type="button"
+      disabled={!event.node}
+      onClick={() => event.node && onSelect(event.node)}
+      className="grid h-full w-full grid-cols-[2.5rem_6.5rem_1rem_9.5rem_minmax(4rem,10rem)_1fr] items-center gap-2 border-b px-3 text-left text-xs enabled:hover:bg-accent"
+    >
+      <span className="text-right text-muted-foreground tabular-nums">{event.id}</span>
+      <time
+        dateTime={event.time}
+        title={exactTime(at)}
+        className="font-mono text-muted-foreground tabular-nums"
+      >
+        {at.toLocaleTimeString('en-GB', { hour12: false })}.
+        {String(at.getMilliseconds()).padStart(3, '0')}
+      </time>
+      {state ? <StatusGlyph status={state} /> : <span />}
+      <span className="truncate">{event.type}</span>
+      <span className="truncate font-mono">{event.node}</span>
+      <span className="truncate text-muted-foreground">
+        <bdi>{detailOfEvent(event)}</bdi>
+      </span>
+    </button>
+  )
+}

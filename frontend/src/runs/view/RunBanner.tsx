@@ -1,0 +1,116 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { CircleAlert, Hand, PlugZap } from 'lucide-react'
+import type { ReactNode } from 'react'
+import { nodeTypesQuery } from '@/api/nodeTypes'
+import { workersQuery } from '@/api/run'
+import type { ApprovalLine } from '@/api/types'
+import { Button, buttonLook } from '@/components/Button'
+import type { WorkflowDocument } from '@/model/document'
+import { bannerOf } from '@/model/run-banner'
+import { type RunState, runHasEnded } from '@/model/run-fold'
+import { text } from '@/text'
+
+interface RunBannerProps {
+  state: RunState
+  document: WorkflowDocument | undefined
+  approvals: readonly ApprovalLine[]
+  onShowNode: (node: string) => void
+}
+
+/** The one thing that matters now, and the way to it. */
+export function RunBanner({ state, document, approvals, onShowNode }: RunBannerProps) {
+  const isOpen = !runHasEnded(state)
+  const nodes = Object.values(state.nodes)
+  const isHeld = isOpen && nodes.some(({ status }) => status === 'ready')
+  const workers = useQuery(workersQuery(isHeld))
+  const types = useQuery({ ...nodeTypesQuery, enabled: isHeld })
+  const typeById = new Map(document?.nodes.map(({ id, type }) => [id, type]))
+  const banner = bannerOf({
+    status: state.run.status,
+    error: state.run.error,
+    nodes: isOpen ? nodes : [],
+    typeOf: (id) => typeById.get(id) ?? '',
+    approvals,
+    workerTypes:
+      workers.data && types.data ? new Set(workers.data.items.flatMap((each) => each.types)) : null,
+    inlineTypes: new Set(types.data?.items.filter((each) => each.inline).map((each) => each.name)),
+  })
+  switch (banner?.kind) {
+    case undefined:
+      return null
+    case 'asks': {
+      const { approval, others } = banner
+      return (
+        <Strip
+          colour="var(--state-needs-you)"
+          icon={<Hand aria-hidden className="size-4" />}
+          title={text.run.asks}
+          detail={approval.message}
+          aside={others > 0 ? text.run.others(others) : ''}
+        >
+          <Link
+            to="/inbox/$approvalId"
+            params={{ approvalId: approval.id }}
+            className={buttonLook({ look: 'primary', size: 'small' })}
+          >
+            {approval.may_decide ? text.run.answer : text.run.look}
+          </Link>
+        </Strip>
+      )
+    }
+    case 'no-worker':
+      return (
+        <Strip
+          colour="var(--state-counter)"
+          icon={<PlugZap aria-hidden className="size-4" />}
+          title={text.run.noWorker(banner.types.join(', '))}
+          detail={text.run.noWorkerDetail}
+        />
+      )
+    case 'failed': {
+      const { node, message } = banner
+      return (
+        <Strip
+          colour="var(--state-failed)"
+          icon={<CircleAlert aria-hidden className="size-4" />}
+          title={node ? `${text.run.failedAt} ${node}` : text.run.error}
+          detail={message}
+        >
+          {node ? (
+            <Button size="small" onClick={() => onShowNode(node)}>
+              {text.run.show}
+            </Button>
+          ) : null}
+        </Strip>
+      )
+    }
+  }
+}
+
+interface StripProps {
+  colour: string
+  icon: ReactNode
+  title: string
+  detail: string
+  aside?: string
+  children?: ReactNode
+}
+
+function Strip({ colour, icon, title, detail, aside, children }: StripProps) {
+  return (
+    <div
+      role="status"
+      className="flex min-h-11 shrink-0 items-center gap-2.5 border-b px-4 py-1.5"
+      style={{ background: `color-mix(in srgb, ${colour} 9%, transparent)` }}
+    >
+      <span style={{ color: colour }}>{icon}</span>
+      <p className="min-w-0 flex-1 truncate" title={detail}>
+        <span className="font-medium">{title}</span>
+        <span className="ml-2">{detail}</span>
+        {aside ? <span className="ml-2 text-muted-foreground">{aside}</span> : null}
+      </p>
+      {children}
+    </div>
+  )
+}

@@ -1,0 +1,49 @@
+import { Link } from '@tanstack/react-router'
+import { CopyButton } from '@/components/CopyButton'
+import { RelativeTime } from '@/components/RelativeTime'
+import { StatusPill } from '@/components/StatusPill'
+import { useNow } from '@/components/useNow'
+import type { RunView } from '@/model/run-fold'
+import { elapsedMs, formatDuration } from '@/model/time'
+import { text } from '@/text'
+
+/** State, flow, id and time of a run in a line. */
+export function RunHeading({ run }: { run: RunView }) {
+  const now = useNow()
+  const took = elapsedMs(run.started_at, run.ended_at, now)
+  return (
+    <>
+      <StatusPill status={run.status} className="shrink-0" />
+      <h1 className="min-w-0 truncate font-semibold text-sm">
+        <Link
+          to="/flows/$name"
+          params={{ name: run.workflow }}
+          search={run.version === null ? {} : { version: run.version }}
+          className="hover:underline"
+        >
+          {run.workflow}
+        </Link>
+        <span className="ml-1 font-normal text-muted-foreground">
+          {run.version === null ? text.common.draft : `@${run.version}`}
+        </span>
+      </h1>
+      <span className="flex shrink-0 items-center font-mono text-muted-foreground text-xs">
+        <span title={run.id}>{shortId(run.id)}</span>
+        <CopyButton value={run.id} label={text.run.copyId} />
+      </span>
+      <span className="hidden shrink-0 items-center gap-3 text-muted-foreground text-xs md:flex">
+        <RelativeTime at={run.started_at ?? run.accepted_at} now={now} />
+        {took === null ? null : (
+          <span title={text.run.duration} className="tabular-nums">
+            {formatDuration(took)}
+          </span>
+        )}
+      </span>
+    </>
+  )
+}
+
+/** The end of an id tells runs apart; its beginning is the time. */
+export function shortId(id: string): string {
+  return id.length > 10 ? `…${id.slice(-8)}` : id
+}

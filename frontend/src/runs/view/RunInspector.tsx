@@ -1,0 +1,99 @@
+import { useState } from 'react'
+import { JsonView } from '@/components/JsonView'
+import { Tabs } from '@/components/Tabs'
+import type { RunState } from '@/model/run-fold'
+import type { PatchView } from '@/model/run-overlay'
+import { exactTime } from '@/model/time'
+import { text } from '@/text'
+import { PatchList } from './PatchList'
+import { Nothing, Section } from './Section'
+
+type Tab = 'result' | 'patches' | 'details'
+
+/** The run itself, while no node is selected. */
+export function RunInspector({ state, patches }: { state: RunState; patches: PatchView[] }) {
+  const [tab, setTab] = useState<Tab>('result')
+  return (
+    <Tabs<Tab>
+      label={text.run.panel}
+      value={tab}
+      onChange={setTab}
+      items={[
+        { name: 'result', label: text.run.runTabs.result, content: <Result state={state} /> },
+        {
+          name: 'patches',
+          label: text.run.runTabs.patches,
+          count: patches.length,
+          content: <PatchList patches={patches} />,
+        },
+        { name: 'details', label: text.run.runTabs.details, content: <Details state={state} /> },
+      ]}
+    />
+  )
+}
+
+function Result({ state: { run } }: { state: RunState }) {
+  return (
+    <div className="flex flex-col gap-4 p-4">
+      {run.error ? (
+        <Section title={text.run.error}>
+          <JsonView value={run.error} label={text.run.error} />
+        </Section>
+      ) : null}
+      <Section title={text.run.outputs}>
+        {run.outputs !== null && run.outputs !== undefined ? (
+          <JsonView value={run.outputs} label={text.run.outputs} />
+        ) : (
+          <Nothing>{run.outputs_ref ? text.run.stored : text.run.noOutputs}</Nothing>
+        )}
+      </Section>
+      <Section title={text.run.inputs}>
+        {isEmpty(run.inputs) ? (
+          <Nothing>{run.inputs_ref ? text.run.stored : text.run.noInputs}</Nothing>
+        ) : (
+          <JsonView value={run.inputs} label={text.run.inputs} />
+        )}
+      </Section>
+    </div>
+  )
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === null || value === undefined
+  return Object.keys(value).length === 0
+}
+
+function Details({ state: { run, seq, digest } }: { state: RunState }) {
+  const words = text.run.details
+  const rows: [string, string][] = [
+    [words.id, run.id],
+    [words.workflow, run.version === null ? run.workflow : `${run.workflow}@${run.version}`],
+    [words.by, run.principal],
+    [words.accepted, exactTime(new Date(run.accepted_at))],
+    [words.ended, run.ended_at ? exactTime(new Date(run.ended_at)) : ''],
+    [words.key, run.idempotency_key ?? ''],
+    [words.labels, labelled(run.labels)],
+    [words.digest, digest],
+    [words.events, String(seq)],
+  ]
+  return (
+    <dl className="grid grid-cols-[8rem_1fr] gap-x-3 gap-y-2 p-4">
+      {rows
+        .filter(([, value]) => value)
+        .map(([name, value]) => (
+          <div key={name} className="contents">
+            <dt className="text-muted-foreground">{name}</dt>
+            <dd className="min-w-0 break-words [overflow-wrap:anywhere]">
+              <bdi>{value}</bdi>
+            </dd>
+          </div>
+        ))}
+    </dl>
+  )
+}
+
+function labelled(labels: Record<string, string>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ')
+}

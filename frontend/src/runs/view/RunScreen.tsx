@@ -1,0 +1,104 @@
+import { useQuery } from '@tanstack/react-query'
+import { useMemo, useState } from 'react'
+import { runApprovalsQuery, runDocumentQuery, runPatchesQuery } from '@/api/run'
+import { Page } from '@/components/Page'
+import { ProblemNote } from '@/components/ProblemNote'
+import { Skeleton } from '@/components/Skeleton'
+import { Tabs } from '@/components/Tabs'
+import { RunGraph } from '@/graph/RunGraph'
+import { type RunView, runHasEnded } from '@/model/run-fold'
+import { patchMarks } from '@/model/run-overlay'
+import { text } from '@/text'
+import { useRunFeed } from '../feed/useRunFeed'
+import { CancelRun } from './CancelRun'
+import { EventList } from './EventList'
+import { LinkStrip } from './LinkStrip'
+import { NodeInspector } from './NodeInspector'
+import { RunBanner } from './RunBanner'
+import { RunHeading } from './RunHeading'
+import { RunInspector } from './RunInspector'
+import { Split } from './Split'
+import { useRunKeys } from './useRunKeys'
+
+type View = 'graph' | 'events'
+
+/** A run as it happens. `first` is how it was when the page opened. */
+export function RunScreen({ first }: { first: RunView }) {
+  const { state, link, heardAt } = useRunFeed(first)
+  const [view, setView] = useState<View>('graph')
+  const [selected, setSelected] = useState<string | null>(null)
+  const { run } = state
+  const isOpen = !runHasEnded(state)
+  const document = useQuery(runDocumentQuery(run.id, state.digest))
+  const patches = useQuery(runPatchesQuery(run.id, state.patchChanges))
+  const asked = useQuery(runApprovalsQuery(run.id, state.approvalChanges, isOpen))
+  const marks = useMemo(() => patchMarks(patches.data?.items ?? []), [patches.data])
+  useRunKeys({ document: document.data, nodes: state.nodes, selected, select: setSelected })
+
+  const docNode = document.data?.nodes.find(({ id }) => id === selected)
+  const graph = document.data ? (
+    <RunGraph
+      document={document.data}
+      nodes={state.nodes}
+      marks={marks}
+      selected={selected}
+      onSelect={setSelected}
+    />
+  ) : document.error ? (
+    <ProblemNote className="m-4" error={document.error} onRetry={() => void document.refetch()} />
+  ) : (
+    <Skeleton className="m-6 h-14 w-52" />
+  )
+  return (
+    <Page
+      title={text.run.title(run.workflow)}
+      heading={<RunHeading run={run} />}
+      actions={isOpen ? <CancelRun id={run.id} /> : null}
+    >
+      <div className="flex h-full flex-col">
+        <LinkStrip link={link} heardAt={heardAt} />
+        <RunBanner
+          state={state}
+          document={document.data}
+          approvals={isOpen ? (asked.data?.items ?? []) : []}
+          onShowNode={setSelected}
+        />
+        <Split
+          left={
+            <Tabs<View>
+              label={text.run.views}
+              value={view}
+              onChange={setView}
+              items={[
+                { name: 'graph', label: text.run.tabs.graph, content: graph },
+                {
+                  name: 'events',
+                  label: text.run.tabs.events,
+                  count: state.seq,
+                  content: <EventList events={state.events} onSelect={setSelected} />,
+                },
+              ]}
+            />
+          }
+          right={
+            selected === null ? (
+              <RunInspector state={state} patches={patches.data?.items ?? []} />
+            ) : (
+              <NodeInspector
+                key={selected}
+                run={run.id}
+                id={selected}
+                node={state.nodes[selected]}
+                docNode={docNode}
+                live={state.live[selected]}
+                events={state.events}
+                mark={marks.get(selected)}
+                onClose={() => setSelected(null)}
+              />
+            )
+          }
+        />
+      </div>
+    </Page>
+  )
+}
