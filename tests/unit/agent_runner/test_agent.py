@@ -224,3 +224,33 @@ async def test_a_secret_in_the_task_is_masked_in_what_the_model_says() -> None:
         outcome = await bench.run_one({"prompt": "Say ${secrets.word}"})
         said = "".join(event.data["text"] for event in await live(bench, "node.delta"))
     assert output(outcome) == said == "the word is ***, truly"
+
+
+async def test_a_pipeline_calls_allowed_hosts_and_works_on_what_they_say() -> None:
+    rows = b'{"data": {"items": [{"n": 1, "x": 0}, {"n": 3, "x": 0}, {"n": 2, "x": 0}]}}'
+    seen: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(rows)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + rows)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        calls = pipeline(
+            {"op": "http_request", "url": f"http://{host}/leads", "select": "data.items"},
+            {"op": "top_k", "by": "n", "k": 2},
+            {"op": "table_select", "columns": ["n"]},
+        )
+        config = {"prompt": "Go", "tools": ["execute_pipeline"], "hosts": [host]}
+        told = {"expect": '[{"n":3},{"n":2}]', "say": "ok"}
+        async with agents({"tool_calls": [calls]}, told, allow=("127.0.0.1",)) as (bench, _):
+            assert output(await bench.run_one(config)) == "ok"
+        assert b"idempotency-key: " in seen[0].lower()
+        # a host that the node allows is still refused if it is not public and nobody named it
+        refused = {"expect": "step 1: http_request: AddressRefused", "say": "ok"}
+        async with agents({"tool_calls": [calls]}, refused) as (bench, _):
+            assert output(await bench.run_one(config)) == "ok"
+        assert len(seen) == 1
