@@ -7,7 +7,15 @@ const SERVER = process.env.MINUET_URL ?? 'http://127.0.0.1:8080'
 
 export default defineConfig(({ command }) => ({
   plugins: [react(), tailwindcss()],
-  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  resolve: {
+    alias: {
+      '@': fileURLToPath(new URL('./src', import.meta.url)),
+      // @rjsf/core names it in a helper for tests; it needs `eval` and is not installed.
+      '@rjsf/validator-ajv8': fileURLToPath(
+        new URL('./src/components/rjsfValidator.ts', import.meta.url),
+      ),
+    },
+  },
   // The orchestrator puts a fresh nonce there for every page (services/orchestrator/site/).
   ...(command === 'build' ? { html: { cspNonce: '__CSP_NONCE__' } } : {}),
   server: { proxy: { '/api': SERVER } },

@@ -35,3 +35,5 @@ function toRjsf({ path, keyword, message }: FormFault): RJSFValidationError {
   const property = path.map((step) => `.${step}`).join('')
   return { name: keyword, message, property, stack: `${property} ${message}`.trim() }
 }
+
+export default rjsfValidator
