@@ -122,7 +122,7 @@ def _accept(verdict: Verdict, item: Recordable) -> None:
 
 class _EndedData(msgspec.Struct):
     outputs: msgspec.Raw = msgspec.Raw()
-    outputs_ref: CasRef | None = None
+    outputs_ref: dict[str, CasRef] | None = None
     error: dict[str, object] | None = None
 
 
@@ -140,7 +140,7 @@ def _ending(record: TransitionRecord, time: datetime) -> Ending | None:
     for event in _decode_events(record.events):
         if event.type == "run.ended":
             data = _decode_ended(event.data)
-            ref = None if data.outputs_ref is None else msgspec.to_builtins(data.outputs_ref)
+            refs = None if data.outputs_ref is None else msgspec.to_builtins(data.outputs_ref)
             error = None if data.error is None else without_nul(data.error)
-            return Ending(bytes(data.outputs) or None, ref, error, time)
+            return Ending(bytes(data.outputs) or None, refs, error, time)
     return None

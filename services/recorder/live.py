@@ -32,6 +32,8 @@ COUNT: Final = 500
 BLOCK_MS: Final = 1_000
 PAUSE_S: Final = 0.2
 RETRY_S: Final = 1.0
+LARGEST_INT: Final = 2**31 - 1
+LAST_MS: Final = 253_402_300_799_000  # the end of the year 9999
 
 
 class LogLine(NamedTuple):
@@ -107,10 +109,21 @@ def _read(entry: Entry) -> LiveEvent | None:
     except (KeyError, msgspec.MsgspecError) as error:
         log.warning("live_entry_unreadable", partition=entry.p, entry=entry.id, reason=str(error))
         return None
-    if "\0" in event.run or "\0" in event.node:
-        log.warning("live_entry_unreadable", partition=entry.p, entry=entry.id, reason="NUL")
+    if reason := _unfit(event):
+        log.warning("live_entry_unreadable", partition=entry.p, entry=entry.id, reason=reason)
         return None
     return event
+
+
+def _unfit(event: LiveEvent) -> str | None:
+    """Why no row can hold the event: one that Postgres refused would hold up all that follow."""
+    if "\0" in event.run or "\0" in event.node:
+        return "NUL"
+    if not all(0 <= number <= LARGEST_INT for number in (event.gen, event.attempt)):
+        return "gen or attempt out of range"
+    if not 0 <= event.time <= LAST_MS:
+        return "time out of range"
+    return None
 
 
 def _line(event: LiveEvent) -> LogLine:

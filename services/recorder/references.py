@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Final
 
 import msgspec
 import structlog
@@ -11,7 +12,7 @@ import structlog
 from minuet.bus.api import CacheBus
 from minuet.cas.cas import TTL_S
 from minuet.model.canonical import digest as digest_of
-from minuet.model.event import Event
+from minuet.model.token import CasRef
 from minuet.store.blobs import Key, missing_blobs
 from minuet.store.database import Database
 
@@ -19,48 +20,78 @@ from . import metrics
 from .chain import Recordable
 
 log = structlog.get_logger()
-_decode = msgspec.json.Decoder(list[Event]).decode
 
-REFERENCES = ("output_ref", "outputs_ref")
-MARK = b'"$cas"'
-AT_ONCE = 16
+MARK: Final = b'"$cas"'
+AT_ONCE: Final = 16
+PORTION_BYTES: Final = 16 * 1024 * 1024
 
 
-def named_blobs(batch: Iterable[Recordable]) -> set[Key]:
-    """Events are decoded only where the text holds a reference at all."""
-    keys: set[Key] = set()
+class _Data(msgspec.Struct, frozen=True):
+    output_ref: CasRef | None = None
+    outputs_ref: dict[str, CasRef] | None = None
+
+
+class _EventText(msgspec.Struct):
+    data: _Data = _Data()
+
+
+_decode = msgspec.json.Decoder(list[_EventText]).decode
+
+
+def named_blobs(batch: Iterable[Recordable]) -> dict[Key, int]:
+    """What the events name, with its size as they say it. They are decoded only where the text
+    holds a reference at all. Raises MsgspecError for references that are none."""
+    named: dict[Key, int] = {}
     for item in batch:
         record = item.record
         if MARK not in bytes(record.events):
             continue
         for event in _decode(record.events):
-            for name in REFERENCES:
-                if (ref := event.data.get(name)) is not None:
-                    keys.add((record.tenant, ref["$cas"]))
-    return keys
+            refs = [*(event.data.outputs_ref or {}).values()]
+            if event.data.output_ref is not None:
+                refs.append(event.data.output_ref)
+            named.update({(record.tenant, ref.digest): ref.size_bytes for ref in refs})
+    return named
 
 
 async def fetch_missing(
     database: Database, bus: CacheBus, batch: Iterable[Recordable]
-) -> dict[Key, bytes]:
-    """The blobs that the batch names and Postgres lacks, from the cache.
+) -> AsyncIterator[dict[Key, bytes]]:
+    """The blobs that the batch names and Postgres lacks, from the cache, in portions that fit into
+    memory: a batch may name thousands of large ones.
 
     One that the cache has lost or damaged is left out and logged: the history is worth more with
-    a hole than not at all. Raises BusUnavailable, StoreUnavailable.
+    a hole than not at all. Raises BusUnavailable, StoreUnavailable, MsgspecError.
     """
-    keys = sorted(named_blobs(batch))
-    if not keys:
-        return {}
+    named = named_blobs(batch)
+    if not named:
+        return
     async with database.connection() as c:
-        missing = sorted(await missing_blobs(c, keys))
+        missing = sorted(await missing_blobs(c, sorted(named)))
+    for portion in _portions(missing, named):
+        yield await _fetch(bus, portion)
+
+
+def _portions(keys: list[Key], sizes: dict[Key, int]) -> Iterator[list[Key]]:
+    portion: list[Key] = []
+    size_bytes = 0
+    for key in keys:
+        if portion and (len(portion) >= AT_ONCE or size_bytes + sizes[key] > PORTION_BYTES):
+            yield portion
+            portion, size_bytes = [], 0
+        portion.append(key)
+        size_bytes += sizes[key]
+    if portion:
+        yield portion
+
+
+async def _fetch(bus: CacheBus, keys: list[Key]) -> dict[Key, bytes]:
     found: dict[Key, bytes] = {}
-    for at in range(0, len(missing), AT_ONCE):
-        part = missing[at : at + AT_ONCE]
-        blobs = await asyncio.gather(*(bus.cas_get(*key, ttl_s=TTL_S) for key in part))
-        for key, data in zip(part, blobs, strict=True):
-            if data is None or digest_of(data) != key[1]:
-                metrics.BLOBS_MISSING.inc()
-                log.error("blob_missing", tenant=key[0], digest=key[1], damaged=data is not None)
-            else:
-                found[key] = data
+    blobs = await asyncio.gather(*(bus.cas_get(*key, ttl_s=TTL_S) for key in keys))
+    for key, data in zip(keys, blobs, strict=True):
+        if data is None or digest_of(data) != key[1]:
+            metrics.BLOBS_MISSING.inc()
+            log.error("blob_missing", tenant=key[0], digest=key[1], damaged=data is not None)
+        else:
+            found[key] = data
     return found

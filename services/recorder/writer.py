@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 import msgspec
@@ -10,7 +10,7 @@ import structlog
 
 from minuet.bus.api import CacheBus, Entry
 from minuet.store import history
-from minuet.store.blobs import insert_blobs
+from minuet.store.blobs import Key, insert_blobs
 from minuet.store.database import Database
 from minuet.store.history import NewDeadLetter
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from minuet.store.database import Connection
 
 log = structlog.get_logger()
+Blobs: TypeAlias = dict[Key, bytes]
 
 # What speaks against the data of a batch, and never against the state of the server.
 POISON = (
@@ -57,7 +58,7 @@ class Writer:
         return verdicts + await self.write(partitions, items[half:])
 
     async def _store(self, partitions: list[int], items: list[Recordable]) -> Verdict:
-        blobs = await fetch_missing(self._database, self._bus, items)
+        blobs = await self._store_all_but_last(items)
         with metrics.BATCH_SECONDS.time():
             async with self._database.transaction() as c:
                 await history.lock_partitions(c, partitions)
@@ -68,6 +69,18 @@ class Writer:
         metrics.BLOBS.inc(len(blobs))
         _tell(verdict)
         return verdict
+
+    async def _store_all_but_last(self, items: list[Recordable]) -> Blobs:
+        """Stores the blobs that the batch names, portion by portion; the last portion, mostly the
+        only one, is left to the transaction. A blob whose event is not stored does no harm."""
+        last: Blobs = {}
+        async for blobs in fetch_missing(self._database, self._bus, items):
+            if last:
+                async with self._database.transaction() as c:
+                    await insert_blobs(c, last)
+                metrics.BLOBS.inc(len(last))
+            last = blobs
+        return last
 
     async def _judge(self, c: Connection, items: list[Recordable]) -> Verdict:
         heads = await history.run_heads(c, list({item.record.run for item in items}))

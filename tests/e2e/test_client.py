@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from minuet.cli.show import outputs_of
 from minuet.client import Client
 from minuet.client.errors import RunEnded
 from minuet.client.views import Run
@@ -114,3 +115,17 @@ def test_what_the_suite_says_of_itself(client: Client) -> None:
     assert client.node_type("http").workers >= 1
     assert any("http" in worker.types for worker in client.workers())
     assert list(client.dead_letters()) == []
+
+
+def test_large_outputs_come_by_reference(client: Client) -> None:
+    text = "x" * 100_000
+    outputs = {"text": "${inputs.text}", "short": "${inputs.short}"}
+    document_ = document("large-outputs", 1, outputs=outputs)
+    inputs = {"text": text, "short": "y"}
+    accepted = client.runs.start(document=document_, inputs=inputs)
+    run = client.runs.wait(accepted.id, 30)
+    assert (run.status, run.outputs) == ("succeeded", {"text": None, "short": "y"})
+    assert run.outputs_ref is not None
+    assert list(run.outputs_ref) == ["text"]
+    assert client.resolve(run.outputs_ref["text"]) == text
+    assert outputs_of(client, run) == {"text": text, "short": "y"}

@@ -48,9 +48,10 @@ def print_run(client: Client, run: Run) -> None:
 
 def outputs_of(client: Client, run: Run) -> Any:
     """The outputs, fetched where they are too large to be in the run itself."""
-    if run.outputs_ref:
-        return client.blob(run.outputs_ref["$cas"])
-    return run.outputs
+    if not run.outputs_ref:
+        return run.outputs
+    large = {name: client.resolve(ref) for name, ref in run.outputs_ref.items()}
+    return {**run.outputs, **large}
 
 
 def _title(run: Run) -> str:

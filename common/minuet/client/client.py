@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
+
+from minuet.expr.paths import MISSING, extract, parse_path
+from minuet.model.errors import NotFound
 
 from .approvals import Approvals
 from .location import find_location
@@ -67,6 +70,16 @@ class Client:
     def blob(self, digest: str) -> Any:
         """The JSON value with this digest, as `output_ref` and the like name it."""
         return self._transport.get(f"/blobs/{segment(digest)}", Any)
+
+    def resolve(self, ref: Mapping[str, Any]) -> Any:
+        """The value that `output_ref`, or one entry of `outputs_ref`, stands for. Raises NotFound.
+
+        Such a reference may mean a part of the blob that it names.
+        """
+        value = extract(self.blob(ref["$cas"]), parse_path(ref.get("path", "")))
+        if value is MISSING:
+            raise NotFound(f"blob {ref['$cas']} has nothing at {ref['path']}")
+        return value
 
     def dead_letters(self, limit: int | None = None) -> Iterator[DeadLetter]:
         """What could not be done and was put aside, newest first."""

@@ -64,15 +64,20 @@ def render_outputs(state: RunState, values: Values) -> Rendered:
 
 
 def _reference(template: Template, values: Values) -> CasRef | None:
-    """Where the value lies, if the template is nothing but the path of a large one."""
+    """Where the value lies, if the template is nothing but the path of a large one. What came along
+    with a large value, because it is read, is small."""
     source = template.source
     if not isinstance(source, str) or len(template.paths) != 1:
         return None
     [path] = template.paths
     if path[0] not in ("inputs", "nodes") or source[2:-1].strip() != format_path(path):
         return None
-    found = values.raw(path)
-    return found if isinstance(found, CasRef) else None
+    try:
+        values.get(path)
+    except NeedsBlob:
+        found = values.raw(path)
+        return found if isinstance(found, CasRef) else None
+    return None
 
 
 def _render(template: Template, state: RunState, values: Values) -> Any:

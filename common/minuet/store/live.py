@@ -65,8 +65,9 @@ async def store_progress(c: Connection, told: Sequence[LiveEvent]) -> None:
 
 
 def _fraction(event: LiveEvent) -> float | None:
+    """None also for what is no part of a whole."""
     value = event.data.get("fraction")
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
 
 
 def instant(event: LiveEvent) -> datetime:

@@ -185,15 +185,20 @@ async def test_blobs_are_durable_with_the_event_that_names_them(
     output = Event("node.ended", "a", 1, {"status": "succeeded", "output_ref": ref})
     lost = Event("node.ended", "b", 1, {"output_ref": {"$cas": digest(b"1"), "size_bytes": 1}})
     first = await owner.commit(transition(RUN, seq=2, events=[output, lost]))
-    await owner.commit(ending(RUN, seq=3, prev=first, outputs_ref=ref))
+    whole = b'{"said":"more"}'
+    await bus.cas_put(TENANT, digest(whole), whole, ttl_s=60)
+    inside = {"$cas": digest(whole), "size_bytes": len(whole), "path": "said"}
+    refs = {"all": ref, "said": inside}
+    await owner.commit(ending(RUN, seq=3, prev=first, outputs_ref=refs))
     bus.fail_next("cas_get")
     with pytest.raises(BusUnavailable):
         await recorder.turn()
     assert await history(database) == []
     await recorder.turn()
     rows = await database.fetch("select digest, data, size_bytes from blobs")
-    assert [tuple(row) for row in rows] == [(name, data, len(data))]
-    assert (await row_of(database))["outputs_ref"] == ref
+    kept = {(name, data, len(data)), (digest(whole), whole, len(whole))}
+    assert {tuple(row) for row in rows} == kept
+    assert (await row_of(database))["outputs_ref"] == refs
 
 
 async def test_two_recorders_store_everything_once(

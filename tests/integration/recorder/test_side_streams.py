@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from minuet.bus.api import Commit
@@ -58,6 +59,31 @@ async def test_the_last_progress_of_an_execution_is_kept(
         ids.append((row["id"], row["fraction"], row["message"]))
     assert [each[1:] for each in ids] == [(0.5, "half\ufffd"), (1.0, ""), (None, "")]
     assert [each[0] for each in ids] == sorted({each[0] for each in ids})
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"gen": 2**31},
+        {"attempt": -(2**40)},
+        {"time": 10**18},
+        {"time": 10**30},
+        {"data": {"fraction": 10**400}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["node.started", "node.progress", "node.log"])
+async def test_what_no_column_can_hold_does_not_hold_up_the_rest(
+    database: Database, bus: MemoryBus, kind: str, strange: dict[str, Any]
+) -> None:
+    """Workers in any language write these entries."""
+    changed = msgspec.structs.replace(live(kind), **strange)
+    await bus.emit_live(0, [changed, live("node.log", message="after it")])
+    recorder = LiveRecorder(database, bus, block_ms=0)
+    await recorder.turn()
+    logs = await database.fetch("select message from node_logs order by id")
+    assert logs[-1]["message"] == "after it"
+    assert await recorder.turn() == 0
 
 
 async def test_dead_letters_reach_the_table_with_the_tenant_of_their_run(
