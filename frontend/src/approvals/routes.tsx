@@ -1,10 +1,11 @@
-import { Page } from '@/components/Page'
-import { text } from '@/text'
+import { useParams } from '@tanstack/react-router'
+import { Inbox } from './view/Inbox'
 
 export function InboxPage() {
-  return <Page title={text.inbox.title}>{null}</Page>
+  return <Inbox selected={null} />
 }
 
 export function ApprovalPage() {
-  return <Page title={text.inbox.title}>{null}</Page>
+  const { approvalId } = useParams({ from: '/inbox/$approvalId' })
+  return <Inbox selected={approvalId} />
 }

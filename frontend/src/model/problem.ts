@@ -6,6 +6,14 @@ export interface Fault {
   parameter?: string | null
 }
 
+/** What closed an approval, in a problem `already-decided`. */
+export interface DecidedBy {
+  status: string
+  at: string | null
+  by: string | null
+  comment: string | null
+}
+
 export interface ProblemDocument {
   type: string
   title: string
@@ -14,6 +22,7 @@ export interface ProblemDocument {
   errors: Fault[]
   run_status?: string | null
   incident?: string | null
+  decided?: DecidedBy | null
 }
 
 /** Thrown by everything under src/api. `status` 0: the server was not reached. */
@@ -54,6 +63,15 @@ function faults(value: unknown): Fault[] {
   }))
 }
 
+function decidedBy(value: unknown): DecidedBy | null {
+  if (!isRecord(value) || typeof value.status !== 'string') return null
+  const text = (name: string): string | null => {
+    const field = value[name]
+    return typeof field === 'string' ? field : null
+  }
+  return { status: value.status, at: text('at'), by: text('by'), comment: text('comment') }
+}
+
 /** Read a body of an error answer; anything that is no problem document becomes one. */
 export function readProblem(body: unknown, status: number, statusText: string): Problem {
   const known = isRecord(body) ? body : {}
@@ -65,6 +83,7 @@ export function readProblem(body: unknown, status: number, statusText: string): 
     errors: faults(known.errors),
     run_status: typeof known.run_status === 'string' ? known.run_status : null,
     incident: typeof known.incident === 'string' ? known.incident : null,
+    decided: decidedBy(known.decided),
   })
 }
 

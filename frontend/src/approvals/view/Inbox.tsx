@@ -1,0 +1,54 @@
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { inboxQuery } from '@/api/inbox'
+import { classes } from '@/components/classes'
+import { Page } from '@/components/Page'
+import { useInbox } from '@/store/inbox'
+import { text } from '@/text'
+import { ApprovalPane } from './ApprovalPane'
+import { Filters } from './Filters'
+import { QuestionList } from './QuestionList'
+import { useInboxKeys } from './useInboxKeys'
+
+/** Filters, questions and the selected one, as in mail; a column at a time on a phone. */
+export function Inbox({ selected }: { selected: string | null }) {
+  const { view, workflow } = useInbox()
+  const list = useInfiniteQuery(inboxQuery(view, workflow))
+  const items = list.data?.pages.flatMap((page) => page.items) ?? []
+  const navigate = useNavigate()
+  useInboxKeys({
+    ids: items.map(({ id }) => id),
+    selected,
+    select: (approvalId) => void navigate({ to: '/inbox/$approvalId', params: { approvalId } }),
+  })
+  return (
+    <Page title={text.inbox.title}>
+      <div className="flex h-full">
+        <Filters items={items} />
+        <section
+          aria-label={text.inbox.list}
+          className={classes(
+            'flex min-h-0 w-full shrink-0 flex-col border-r md:w-[360px]',
+            selected !== null && 'hidden md:flex',
+          )}
+        >
+          <QuestionList list={list} items={items} selected={selected} view={view} />
+        </section>
+        <section
+          className={classes(
+            'min-h-0 min-w-0 flex-1 overflow-y-auto',
+            selected === null && 'hidden md:block',
+          )}
+        >
+          {selected === null ? (
+            <div className="grid h-full place-items-center text-muted-foreground">
+              {items.length > 0 ? text.inbox.choose : null}
+            </div>
+          ) : (
+            <ApprovalPane key={selected} id={selected} />
+          )}
+        </section>
+      </div>
+    </Page>
+  )
+}
