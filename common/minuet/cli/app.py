@@ -8,7 +8,7 @@ import typer
 
 import minuet
 
-from . import approvals, dev_llm, run, up, worker, workflow
+from . import approvals, demo, dev_llm, run, up, worker, workflow
 
 EPILOG = (
     "The suite is found through MINUET_URL and MINUET_API_KEY, or as the local suite whose "
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.command("up", context_settings=up.CONTEXT, add_help_option=False)(up.up)
 app.command("worker", no_args_is_help=True)(worker.worker)
+app.command("demo")(demo.demo)
 app.command("dev-llm", context_settings=dev_llm.CONTEXT, add_help_option=False)(dev_llm.dev_llm)
 app.add_typer(workflow.app, name="workflow")
 app.add_typer(run.app, name="run")

@@ -22,6 +22,8 @@ from .views import (
     LogPage,
     Node,
     NodePage,
+    Patch,
+    PatchPage,
     Run,
     RunEvent,
     RunLine,
@@ -111,6 +113,11 @@ class Runs:
     def document(self, run_id: str) -> dict[str, Any]:
         """The document that the run follows."""
         return self._transport.get(f"{_path(run_id)}/document", dict[str, Any])
+
+    def patches(self, run_id: str) -> Iterator[Patch]:
+        """Every attempt to change the run's document, refused ones with the reason."""
+        path = f"{_path(run_id)}/patches"
+        return every(lambda cursor: self._transport.get(path, PatchPage, {"cursor": cursor}))
 
     def events_page(
         self, run_id: str, after: int = 0, *, wait_s: float = 0, limit: int = EVENTS_A_PAGE

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from minuet.ir.diff_summary import DiffSummary
 from minuet.model.diagnostic import Diagnostic
 
 ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
@@ -302,6 +303,31 @@ class Approval(ApprovalLine, frozen=True, kw_only=True):
     form: dict[str, Any] | None = None
     comment: str | None = None
     decided_payload: Any = None
+
+
+class Patch(msgspec.Struct, frozen=True):
+    """One attempt to change a run's document. `status` is accepted, applied or refused; `detail`
+    tells why it was refused; `changes` says what it changes."""
+
+    patch: str
+    run: str
+    status: str
+    by: str
+    by_agent: bool
+    changes: DiffSummary
+    operations: list[Any]
+    number: int | None = None
+    note: str | None = None
+    reason: str | None = None
+    detail: list[str] = []
+    created_at: datetime | None = None
+    decided_at: datetime | None = None
+    seq: int | None = None
+
+
+class PatchPage(msgspec.Struct, frozen=True):
+    items: list[Patch]
+    next_cursor: str | None = None
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""The demonstration: a workflow that an agent extends while it runs, and what it calls."""
