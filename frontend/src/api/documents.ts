@@ -62,17 +62,3 @@ export async function saveDocument(document: WorkflowDocument, etag: string | nu
   )
   return { ...data, etag: response.headers.get('ETag') ?? '', isNew: response.status === 201 }
 }
-
-/** Run a document that was not saved. */
-export function tryDocument(
-  document: WorkflowDocument,
-  inputs: Record<string, unknown>,
-  idempotencyKey: string,
-) {
-  return unwrap(
-    api.POST('/api/v1/runs', {
-      params: { header: { 'Idempotency-Key': idempotencyKey } },
-      body: { document, inputs },
-    }),
-  )
-}

@@ -43,5 +43,7 @@ export function countFaults(document: WorkflowDocument, diagnostics: Diagnostic[
 
 function counted(before: FaultCount | undefined, severity: Diagnostic['severity']): FaultCount {
   const { errors, warnings } = before ?? { errors: 0, warnings: 0 }
-  return severity === 'error' ? { errors: errors + 1, warnings } : { errors, warnings: warnings + 1 }
+  return severity === 'error'
+    ? { errors: errors + 1, warnings }
+    : { errors, warnings: warnings + 1 }
 }

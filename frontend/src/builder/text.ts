@@ -145,9 +145,10 @@ export const text = {
     broken: 'The canvas waits until this can be read. Your text is kept.',
   },
   draft: {
-    found: (ago: string) => `This browser keeps edits from ${ago} that were not saved.`,
-    restore: 'Restore them',
-    discard: 'Discard them',
+    found: 'Your unsaved edits are back, from',
+    keep: 'Keep them',
+    discard: 'Drop them',
+    full: 'This browser has no room to keep the edits: save them',
   },
   save: {
     done: (name: string, version: number) => `Saved ${name} as v${version}`,

@@ -62,8 +62,8 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
     [checkedFor, diagnostics, document],
   )
   const elements = useFlowElements(document, kinds, faults)
-  const [nodes, setNodes] = useState<StepNode[]>([])
-  const [edges, setEdges] = useState<LinkEdge[]>([])
+  const [nodes, setNodes] = useState<StepNode[]>(elements.nodes)
+  const [edges, setEdges] = useState<LinkEdge[]>(elements.edges)
   const [hasMap, setHasMap] = useState(false)
   const { screenToFlowPosition } = useReactFlow()
 
@@ -89,7 +89,12 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
       const choices = changes.filter((change) => change.type === 'select')
       for (const { id, selected } of choices) selected ? chosen.add(id) : chosen.delete(id)
       if (choices.length > 0) select({ nodes: [...chosen] })
-      setNodes((before) => applyNodeChanges(changes.filter(({ type }) => type !== 'remove'), before))
+      setNodes((before) =>
+        applyNodeChanges(
+          changes.filter(({ type }) => type !== 'remove'),
+          before,
+        ),
+      )
     },
     [select],
   )
@@ -97,7 +102,12 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
     (changes: EdgeChange<LinkEdge>[]) => {
       const chosen = changes.find((change) => change.type === 'select' && change.selected)
       if (chosen?.type === 'select') select({ edge: Number(chosen.id) })
-      setEdges((before) => applyEdgeChanges(changes.filter(({ type }) => type !== 'remove'), before))
+      setEdges((before) =>
+        applyEdgeChanges(
+          changes.filter(({ type }) => type !== 'remove'),
+          before,
+        ),
+      )
     },
     [select],
   )

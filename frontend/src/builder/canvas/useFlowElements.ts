@@ -20,7 +20,10 @@ function isSameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
 
 function isSameData(a: StepData, b: StepData): boolean {
   return (
-    a.step === b.step && a.kind === b.kind && isSameCount(a.faults, b.faults) && isSameSet(a.used, b.used)
+    a.step === b.step &&
+    a.kind === b.kind &&
+    isSameCount(a.faults, b.faults) &&
+    isSameSet(a.used, b.used)
   )
 }
 

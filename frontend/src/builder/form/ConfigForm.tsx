@@ -2,6 +2,7 @@ import { withTheme } from '@rjsf/core'
 import { Theme } from '@rjsf/shadcn'
 import type { ErrorSchema, RJSFSchema } from '@rjsf/utils'
 import { useMemo } from 'react'
+import { rjsfValidator } from '@/components/rjsfValidator'
 import type { JsonObject } from '@/model/document'
 import { formSchema } from './formSchema'
 import { AnyValue, TemplatedField } from './TemplatedField'
@@ -15,7 +16,6 @@ import {
   SelectWidget,
   TextareaWidget,
 } from './templates'
-import { validator } from './validator'
 
 const Form = withTheme({
   ...Theme,
@@ -52,7 +52,7 @@ export function ConfigForm({ schema, value, faults, onChange, idPrefix }: Config
       uiSchema={made.uiSchema}
       formData={value}
       extraErrors={errors}
-      validator={validator}
+      validator={rjsfValidator}
       noValidate
       noHtml5Validate
       showErrorList={false}
@@ -78,6 +78,7 @@ function cleaned(value: unknown): unknown {
 function errorTree(faults: ConfigFormProps['faults']): ErrorSchema {
   const root: ErrorSchema = {}
   for (const { path, message } of faults) {
+    if (path.includes('__proto__')) continue
     let at = root
     for (const key of path) {
       const next: ErrorSchema = at[key] ?? {}

@@ -131,7 +131,9 @@ interface AnyFieldProps extends Omit<ComponentProps<'textarea'>, 'value' | 'onCh
 
 /** Any JSON in one field. Text that is no JSON yet stays there until it is. */
 export function AnyField({ value, onChange, accepts, className, ...rest }: AnyFieldProps) {
-  const [draft, setDraft] = useState<{ of: AnyJson; written: string; isWrong: boolean } | null>(null)
+  const [draft, setDraft] = useState<{ of: AnyJson; written: string; isWrong: boolean } | null>(
+    null,
+  )
   const current = draft && draft.of === value ? draft : null
   const written = current?.written ?? writeAny(value)
   const write = (next: string): void => {

@@ -168,15 +168,11 @@ export function ArrayFieldTemplate({ items, canAdd, onAddClick }: ArrayFieldTemp
   )
 }
 
-export function ArrayFieldItemTemplate({
-  children,
-  buttonsProps,
-  hasRemove,
-}: ArrayFieldItemTemplateProps) {
+export function ArrayFieldItemTemplate({ children, buttonsProps }: ArrayFieldItemTemplateProps) {
   return (
     <div className="flex items-start gap-1.5">
       <div className="min-w-0 flex-1">{children}</div>
-      {hasRemove ? <RemoveButton onClick={() => buttonsProps.onRemoveItem()} /> : null}
+      {buttonsProps.hasRemove ? <RemoveButton onClick={() => buttonsProps.onRemoveItem()} /> : null}
     </div>
   )
 }
@@ -187,7 +183,8 @@ function afterEquals(written: string): string {
 }
 
 export function BaseInputTemplate(props: BaseInputTemplateProps) {
-  const { id, value, onChange, required, disabled, readonly, placeholder, rawErrors, schema } = props
+  const { id, value, onChange, required, disabled, readonly, placeholder, rawErrors, schema } =
+    props
   const isNumber = schema.type === 'number' || schema.type === 'integer'
   return (
     <input
