@@ -79,7 +79,9 @@ def ports_of(each: NodeDraft) -> list[str] | None:
 def _branch_ports(each: NodeDraft) -> list[str] | None:
     """None while the config is faulty: other checks say so."""
     cases = each.node.config.get("cases")
-    ports = [case.get("port") for case in cases or [] if isinstance(case, dict)]
+    if not isinstance(cases, list):
+        return None
+    ports = [case.get("port") for case in cases if isinstance(case, dict)]
     ports.append(each.node.config.get("default"))
     named = [port for port in ports if isinstance(port, str)]
     return list(dict.fromkeys([*named, ERROR])) if len(named) == len(ports) else None

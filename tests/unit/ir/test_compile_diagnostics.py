@@ -361,3 +361,12 @@ def test_a_schema_that_refers_into_its_middle_is_relaxed_too() -> None:
     document["nodes"][1]["config"] = {"sizes": ["${inputs.domain}", "x", 3], "size": "${1}"}
     found = compile_document(document, {"score": NodeType(name="score", config_schema=schema)})
     assert [each.path for each in found.diagnostics] == ["/nodes/1/config/sizes/1"]
+
+
+@pytest.mark.parametrize("cases", [1, "text", {"when": "true"}, None, [1]])
+def test_cases_that_are_no_list_of_cases_are_a_fault(cases: object) -> None:
+    document = sound()
+    config = {"cases": cases, "default": "x"}
+    document["nodes"].append({"id": "fork", "type": "branch", "config": config})
+    at = f"/nodes/{len(document['nodes']) - 1}/config/cases"
+    assert any(each.path.startswith(at) for each in diagnostics(document))
