@@ -33,5 +33,7 @@ export default defineConfig(({ command }) => ({
     include: ['src/**/*.test.{ts,tsx}'],
     restoreMocks: true,
     css: false,
+    // So that the alias above holds inside it as well.
+    server: { deps: { inline: [/@rjsf/] } },
   },
 }))

@@ -24,11 +24,11 @@ export function Dialog({ open, onClose, title, description, children, className 
         <Radix.Content
           {...(description ? {} : { 'aria-describedby': undefined })}
           className={classes(
-            'fixed top-[12vh] left-1/2 z-50 flex max-h-[76vh] w-[min(32rem,calc(100vw-2rem))] -translate-x-1/2 flex-col rounded-lg border bg-popover text-popover-foreground shadow-xl',
+            'fixed top-[12vh] left-1/2 z-50 flex max-h-[76vh] w-[min(32rem,calc(100vw-2rem))] -translate-x-1/2 flex-col overflow-hidden rounded-lg border bg-popover text-popover-foreground shadow-xl',
             className,
           )}
         >
-          <header className="flex items-start gap-3 border-b px-4 py-3">
+          <header className="flex items-center gap-3 border-b px-4 py-3">
             <div className="min-w-0 flex-1">
               <Radix.Title className="truncate text-sm font-semibold">{title}</Radix.Title>
               {description ? (

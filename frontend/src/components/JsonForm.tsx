@@ -1,12 +1,27 @@
 import { withTheme } from '@rjsf/core'
 import { Theme } from '@rjsf/shadcn'
 import type { UiSchema } from '@rjsf/utils'
-import { type ReactNode, useCallback } from 'react'
+import { type ReactNode, useCallback, useMemo } from 'react'
 import type { JsonSchema } from '@/model/formValidator'
+import { FormSelect } from './FormSelect'
 import { rjsfValidator } from './rjsfValidator'
 
 const ThemedForm = withTheme<unknown, JsonSchema>(Theme as never)
-const NO_SUBMIT: UiSchema = { 'ui:submitButtonOptions': { norender: true } }
+const WIDGETS = { SelectWidget: FormSelect }
+
+/** What is required comes first: documents do not keep the order of their fields. */
+function arrange(schema: JsonSchema): UiSchema {
+  const required = Array.isArray(schema.required) ? schema.required.map(String) : []
+  const { properties } = schema as { properties?: object }
+  const known = required.filter((name) => Object.hasOwn(properties ?? {}, name))
+  return {
+    'ui:submitButtonOptions': { norender: true },
+    ...(known.length > 0 ? { 'ui:order': [...known, '*'] } : {}),
+  }
+}
+
+/** The form marks the fields; the library would write to the console as well. */
+function keepQuiet(): void {}
 
 interface JsonFormProps {
   /** Of the whole form; the ids of fields begin with it. A `<button form={id}>` submits. */
@@ -35,13 +50,16 @@ export function JsonForm({
     (event: { formData?: unknown }) => onChange(event.formData),
     [onChange],
   )
+  const uiSchema = useMemo(() => arrange(schema), [schema])
   return (
     <ThemedForm
       id={id}
       idPrefix={id}
       className="json-form"
       schema={schema}
-      uiSchema={NO_SUBMIT as never}
+      uiSchema={uiSchema as never}
+      widgets={WIDGETS as never}
+      onError={keepQuiet}
       validator={rjsfValidator as never}
       formData={value}
       onChange={change}

@@ -13,6 +13,25 @@ export interface FormFault {
 }
 
 const REQUIRED = /required property "(.*)"\.$/s
+// These only pass on what another rule found deeper down.
+const PASSING_ON = new Set([
+  'properties',
+  'patternProperties',
+  'additionalProperties',
+  'unevaluatedProperties',
+  'propertyNames',
+  'items',
+  'prefixItems',
+  'additionalItems',
+  'unevaluatedItems',
+  'allOf',
+  'then',
+  'else',
+  'dependentSchemas',
+  '$ref',
+  '$dynamicRef',
+  '$recursiveRef',
+])
 const WITHIN_CHOICE = /\/(anyOf|oneOf|not|if)\//
 
 /** What is wrong with `value`; empty if it is valid. One entry a place and rule. */
@@ -36,11 +55,14 @@ function run(schema: JsonSchema, value: unknown): OutputUnit[] {
 
 /** Not "the object is wrong because its field is wrong", and not every branch of a choice. */
 function isTelling(unit: OutputUnit, all: OutputUnit[]): boolean {
-  if (WITHIN_CHOICE.test(unit.keywordLocation)) return false
-  if (unit.keyword === 'anyOf' || unit.keyword === 'oneOf') return true
-  return !all.some(
-    (other) => other !== unit && other.keywordLocation.startsWith(`${unit.keywordLocation}/`),
-  )
+  if (PASSING_ON.has(unit.keyword) || WITHIN_CHOICE.test(unit.keywordLocation)) return false
+  // A field that breaks its own rule is also called an additional one: the rule says more.
+  return unit.keyword !== 'false' || !all.some((other) => isMoreTelling(other, unit))
+}
+
+function isMoreTelling(other: OutputUnit, { instanceLocation }: OutputUnit): boolean {
+  if (other.keyword === 'false' || PASSING_ON.has(other.keyword)) return false
+  return `${other.instanceLocation}/`.startsWith(`${instanceLocation}/`)
 }
 
 function toFault(unit: OutputUnit): FormFault {

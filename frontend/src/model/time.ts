@@ -22,7 +22,7 @@ function coarse(seconds: number): string {
 /** "830 ms", "4.2 s", "3 min 07 s", "2 h 05 min", "3 d 4 h". Negative counts as none. */
 export function formatDuration(milliseconds: number): string {
   const ms = Math.max(0, milliseconds)
-  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 1000) return `${Math.floor(ms)} ms`
   if (ms < 10_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)} s`
   const s = Math.floor(ms / 1000)
   if (s < MINUTE_S) return `${s} s`

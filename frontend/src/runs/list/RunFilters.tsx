@@ -4,7 +4,7 @@ import type { RunFilter } from '@/api/runs'
 import { workflowsQuery } from '@/api/workflows'
 import { RUN_STATUSES } from '@/model/status'
 import { text } from '@/text'
-import { StatusChip } from './StatusChip'
+import { ONLY_ITSELF, StatusChip } from './StatusChip'
 
 /** States with their counts, and the flow. The address holds what is chosen. */
 export function RunFilters({ filter }: { filter: RunFilter }) {
@@ -13,9 +13,9 @@ export function RunFilters({ filter }: { filter: RunFilter }) {
       <nav aria-label={text.runs.filterStateLabel} className="flex flex-1 flex-wrap gap-1.5">
         <Link
           to="/runs"
+          activeOptions={ONLY_ITSELF}
           search={filter.workflow ? { workflow: filter.workflow } : {}}
-          aria-current={filter.status ? undefined : 'true'}
-          className="flex h-7 items-center rounded-full border px-3 font-medium text-xs hover:bg-accent aria-[current=true]:border-foreground/40 aria-[current=true]:bg-accent"
+          className="flex h-7 items-center rounded-full border px-3 font-medium text-xs hover:bg-accent aria-[current]:border-foreground/40 aria-[current]:bg-accent"
         >
           {text.runs.filterAll}
         </Link>

@@ -24,7 +24,7 @@ const COLUMNS = [
   columns.duration,
   columns.labels,
 ]
-const WIDTHS = ['w-36', '', 'w-56', 'w-32', 'w-32', 'w-64']
+const WIDTHS = ['w-36', '', 'w-64', 'w-28', 'w-28', 'w-56']
 const AT_TOP_PX = 8
 
 /** Runs, newest first, by the filters in the address. New ones never move what is being read. */

@@ -5,6 +5,9 @@ import { StatusGlyph } from '@/components/StatusGlyph'
 import { statusLook } from '@/model/status'
 import { text } from '@/text'
 
+/** Of links between filters of one list: another filter is another place. */
+export const ONLY_ITSELF = { exact: true, includeSearch: true }
+
 interface StatusChipProps {
   status: string
   filter: RunFilter
@@ -19,9 +22,10 @@ export function StatusChip({ status, filter }: StatusChipProps) {
   return (
     <Link
       to="/runs"
+      activeOptions={ONLY_ITSELF}
       search={{ ...(isChosen ? {} : { status }), ...(workflow ? { workflow } : {}) }}
       aria-current={isChosen ? 'true' : undefined}
-      className="flex h-7 items-center gap-1.5 rounded-full border px-2.5 font-medium text-xs hover:bg-accent aria-[current=true]:border-foreground/40 aria-[current=true]:bg-accent"
+      className="flex h-7 items-center gap-1.5 rounded-full border px-2.5 font-medium text-xs hover:bg-accent aria-[current]:border-foreground/40 aria-[current]:bg-accent"
     >
       <StatusGlyph status={status} />
       {statusLook(status).label}
