@@ -210,7 +210,7 @@ export const text = {
     endedOn: (port: string) => `ended on ${port}`,
     dueAt: 'goes on',
     attemptOf: (gen: number, attempt: number) =>
-      gen ? `Pass ${gen}, try ${attempt}` : `Try ${attempt}`,
+      gen > 1 ? `Pass ${gen}, try ${attempt}` : `Try ${attempt}`,
     closeNode: 'Back to the run',
     noPatches:
       'Nobody changed this run. A patch by a person or an agent stands here with its reason.',

@@ -5,7 +5,7 @@ import { layout } from '@/model/layout'
 
 export const CARD_WIDTH = 200
 export const CARD_HEIGHT = 56
-const RANK_GAP = 56
+const RANK_GAP = 72
 const CARD_GAP = 28
 /** Beyond this dagre takes longer than a person waits. */
 const DAGRE_NODES = 1_200

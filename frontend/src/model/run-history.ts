@@ -26,15 +26,7 @@ function foldAttempt(tries: Attempt[], event: EventView): void {
   const last = tries.at(-1)
   switch (event.type) {
     case 'node.ready':
-      tries.push({
-        gen: event.gen ?? 0,
-        attempt: numberOf(data.attempt) ?? 0,
-        status: 'ready',
-        started_at: event.time,
-        ended_at: null,
-        worker: null,
-        error: null,
-      })
+      tries.push(newAttempt(event, event.time))
       return
     case 'node.waiting':
       if (last) last.status = 'waiting'
@@ -49,18 +41,35 @@ function foldAttempt(tries: Attempt[], event: EventView): void {
       }
       return
     case 'node.ended':
-      if (last) {
-        Object.assign(last, {
-          status: textOf(data.status) ?? 'unknown',
-          started_at: textOf(data.started_at) ?? last.started_at,
-          ended_at: textOf(data.ended_at) ?? event.time,
-          worker: textOf(data.worker),
-          error: recordOf(data.error),
-        })
-      }
+      // A node without a worker is done as soon as it is due; one that is skipped is never tried.
+      if (data.status === 'skipped') return
+      if (!last || last.ended_at !== null) tries.push(newAttempt(event, null))
+      foldEnd(tries.at(-1), event)
       return
     default:
   }
+}
+
+function newAttempt(event: EventView, started_at: string | null): Attempt {
+  return {
+    gen: event.gen ?? 0,
+    attempt: numberOf(event.data?.attempt) ?? 1,
+    status: 'ready',
+    started_at,
+    ended_at: null,
+    worker: null,
+    error: null,
+  }
+}
+
+function foldEnd(attempt: Attempt | undefined, event: EventView): void {
+  if (!attempt) return
+  const data = event.data ?? {}
+  attempt.status = textOf(data.status) ?? 'unknown'
+  attempt.started_at = textOf(data.started_at) ?? attempt.started_at
+  attempt.ended_at = textOf(data.ended_at) ?? event.time
+  attempt.worker = textOf(data.worker)
+  attempt.error = recordOf(data.error)
 }
 
 function failedWord(data: Record<string, unknown>): string {

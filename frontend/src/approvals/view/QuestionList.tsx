@@ -105,7 +105,7 @@ function TimeBar({ item, now }: { item: ApprovalLine; now: Date }) {
       aria-hidden
       className={classes(
         'absolute bottom-0 left-0 h-0.5',
-        used > 0.9 ? 'bg-state-failed' : 'bg-state-needs-you',
+        used > 0.9 ? 'bg-state-failed' : 'bg-state-needs-you/50',
       )}
       style={{ width: `${(1 - used) * 100}%` }}
     />
