@@ -98,7 +98,7 @@ class Relay:
         while self._offered:
             batch = self._offered[:SEND_AT_ONCE]
             del self._offered[:SEND_AT_ONCE]
-            await self._try(batch, self._admission.redis_now)
+            await self._send(batch, self._admission.redis_now)
 
     async def sweep_for_ever(self) -> None:
         """Duty: send again, each second, what no recorded transition confirms."""
@@ -124,23 +124,27 @@ class Relay:
             )
         parcels = [parcel for run in due for parcel in _parcels(run)]
         for at in range(0, len(parcels), SEND_AT_ONCE):
-            await self._try(parcels[at : at + SEND_AT_ONCE], now)
+            await self._send(parcels[at : at + SEND_AT_ONCE], now)
         return len(parcels)
 
-    async def _try(self, batch: list[Parcel], now: int) -> None:
-        try:
-            await self._send(batch, now + NOT_AFTER_MS)
-        except Unavailable as error:
-            RELAY_FAILED.inc(len(batch))
-            log.warning("relay_failed", code=error.code, reason=str(error), signals=len(batch))
-
-    async def _send(self, batch: list[Parcel], not_after: int) -> None:
-        await self._cache(batch)
-        by_call: defaultdict[tuple[bool, int], list[Fields]] = defaultdict(list)
+    async def _send(self, batch: list[Parcel], now: int) -> None:
+        """Call by call: what one partition refuses, or a full Redis refuses to starts, must not
+        keep the rest of the batch."""
+        not_after = now + NOT_AFTER_MS
+        by_call: defaultdict[tuple[bool, int], list[Parcel]] = defaultdict(list)
         for parcel in batch:
-            by_call[not parcel.is_start, parcel.p].append(parcel.fields(not_after))
-        for (_, p), signals in sorted(by_call.items(), key=itemgetter(0)):
-            RELAYED.inc(await self._bus.send(p, signals, not_after=not_after))
+            by_call[not parcel.is_start, parcel.p].append(parcel)
+        for (_, p), parcels in sorted(by_call.items(), key=itemgetter(0)):
+            try:
+                await self._cache(parcels)
+                signals = [parcel.fields(not_after) for parcel in parcels]
+                RELAYED.inc(await self._bus.send(p, signals, not_after=not_after))
+            except Unavailable as error:
+                RELAY_FAILED.inc(len(parcels))
+                log.warning(
+                    "relay_failed",
+                    partition=p, code=error.code, reason=str(error), signals=len(parcels),
+                )  # fmt: skip
 
     async def _cache(self, batch: Iterable[Parcel]) -> None:
         """Put blobs into the cache in Redis, unless that was done lately."""

@@ -171,6 +171,27 @@ def test_same_key_applies_once(rig: Rig) -> None:
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/run-ended")
 
 
+def test_a_key_with_another_patch_is_refused(rig: Rig) -> None:
+    run = start_waiting(rig, "reused")
+    key = {"Idempotency-Key": "k"}
+    assert patch(rig, run, [node("a"), edge("last", "a")], **key).status_code == 200
+    other = patch(rig, run, [node("b"), edge("last", "b")], **key)
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
+    assert [each["id"] for each in rig.get(f"/runs/{run}/document")["nodes"]][3:] == ["a"]
+
+
+def test_one_request_sent_twice_at_once_is_applied_once(rig: Rig) -> None:
+    """Also where it names the base, which it moves itself."""
+    run = start_waiting(rig, "doubled")
+    base = rig.get(f"/runs/{run}")["document_digest"]
+    headers = {"Idempotency-Key": "k", "If-Match": f'"{base}"'}
+    send = partial(patch, rig, run, [node("a"), edge("last", "a")], **headers)
+    with ThreadPoolExecutor(4) as pool:
+        answers = [each.result() for each in [pool.submit(send) for _ in range(4)]]
+    assert [each.status_code for each in answers] == [200] * 4, [a.text for a in answers]
+    assert rig.get(f"/runs/{run}")["patches"] == 1
+
+
 def test_dry_run_changes_nothing(rig: Rig) -> None:
     run = start_waiting(rig, "dry", "1s")
     body = {"operations": [node("a"), edge("last", "a")], "dry_run": True}

@@ -138,9 +138,11 @@ async def list_patches(
     return [PatchRow(**row) for row in rows]
 
 
-async def count_by_agents(c: Connection, run: str) -> int:
-    """Different patches that agents asked for in this run."""
+async def count_by_agents(c: Connection, run: str, *, besides: str) -> int:
+    """Different patches that agents asked for in this run, without the one with this id."""
     count: int = await c.fetchval(
-        "select count(distinct patch) from patches where run_id = $1 and by_agent", run
-    )
+        "select count(distinct patch) from patches "
+        "where run_id = $1 and by_agent and patch <> $2",
+        run, besides,
+    )  # fmt: skip
     return count

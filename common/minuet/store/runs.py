@@ -142,6 +142,7 @@ with new as (
     as n (id, tenant, partition, workflow, version, document_digest, ir_digest, principal,
       accepted_at, inputs, inputs_ref, start_values, labels, idempotency_key, request_digest,
       traceparent)
+  order by n.tenant, n.idempotency_key
   on conflict do nothing
   returning id, principal, idempotency_key, accepted_at
 ), command as (
@@ -159,7 +160,8 @@ def _json(value: object) -> str | None:
 async def insert_runs(c: Connection, runs: Sequence[NewRun]) -> set[str]:
     """Write runs and their command 0, all in one statement; the ids that were written.
 
-    A run whose idempotency key is taken is left out. Everything stands or nothing.
+    A run whose idempotency key is taken is left out. Everything stands or nothing. Sorted, so
+    that two batches with the same keys cannot wait for each other in a circle.
     """
     rows = await c.fetch(
         _INSERT,

@@ -27,7 +27,7 @@ from minuet.store.runs import RunRow
 
 from ..auth import Principal
 from ..definitions import Definition, Definitions
-from ..errors import PatchRefused, PreconditionFailed, RunEnded
+from ..errors import KeyReused, PatchRefused, PreconditionFailed, RunEnded
 from ..runs.commanding import Commander, Sent
 from ..runs.schemas import CommandView
 from ..runs.service import Runs
@@ -73,7 +73,7 @@ class Patches:
         """
         id = key or f"patch-{secrets.token_hex(8)}"
         for _ in range(MAX_TRIES):
-            if (settled := await self._settled(principal, run, id)) is not None:
+            if (settled := await self._settled(principal, run, id, body)) is not None:
                 return settled
             draft = await self._draft(principal, run, id, body, base)
             if body.dry_run:
@@ -86,8 +86,12 @@ class Patches:
                 raise _ended(run, RunStatus(sent.progress.status))
             if row.status == "applied":
                 return _view(run, row, draft.base, draft.document)
-            if row.reason != "base_moved" or base is not None:
-                raise PatchRefused(row.reason or "conflict", row.detail or [])
+            if row.reason == "base_moved" and base is None:
+                continue
+            # The same request, sent twice at once, may itself have moved the base.
+            if (settled := await self._settled(principal, run, id, body)) is not None:
+                return settled
+            raise PatchRefused(row.reason or "conflict", row.detail or [])
         raise PatchRefused("base_moved", ["the run kept moving to other documents; try again"])
 
     async def listed(
@@ -102,12 +106,21 @@ class Patches:
         more = len(rows) == limit
         return PatchPage(items, page.encode_cursor(rows[-1].number) if more else None)
 
-    async def _settled(self, principal: Principal, run: str, id: str) -> PatchView | None:
-        """What became of the patch if it was asked for before. Raises PatchRefused."""
+    async def _settled(
+        self, principal: Principal, run: str, id: str, body: PatchBody
+    ) -> PatchView | None:
+        """What became of the patch if it was asked for before. Raises PatchRefused, KeyReused."""
         await self._runs.row(principal, run)
         async with self._db.connection() as c:
             row = await patches.find_patch(c, run, id)
-        if row is None or row.status == "pending":
+        if row is None:
+            return None
+        if row.operations != msgspec.json.encode(body.operations):
+            raise KeyReused(
+                f"patch {row.number} of run {run} came with this key and another request",
+                pointer="Idempotency-Key:",
+            )
+        if row.status == "pending":
             return None
         if row.status == "applied":
             return await self._shown(principal.tenant, run, row)
@@ -132,12 +145,18 @@ class Patches:
         if compiled.ir is None:
             raise InvalidDocument(compiled.diagnostics)
         old = await self._definitions.load_ir(principal.tenant, row.ir_digest)
-        await self._check(principal, row, old, compiled.ir, changed)
+        await self._check(principal, row, id, old, compiled.ir, changed)
         definition = await self._definitions.store(principal.tenant, changed, compiled)
         return Draft(row, id, body, document, changed, definition, row.ir_digest)
 
     async def _check(
-        self, principal: Principal, row: RunRow, old: Ir, new: Ir, document: dict[str, Any]
+        self,
+        principal: Principal,
+        row: RunRow,
+        id: str,
+        old: Ir,
+        new: Ir,
+        document: dict[str, Any],
     ) -> None:
         """Everything that can be told before the owner decides. Raises PatchRefused."""
         settings = document.get("settings") or {}
@@ -146,7 +165,7 @@ class Patches:
             faults += agent_patch_faults(old, new)
             faults += [f"'{n.id}' has an unknown type '{n.type}'" for n in new.nodes if n.unknown]
             async with self._db.connection() as c:
-                if await patches.count_by_agents(c, row.id) >= MAX_AGENT_PATCHES:
+                if await patches.count_by_agents(c, row.id, besides=id) >= MAX_AGENT_PATCHES:
                     faults.append(f"agents have patched this run {MAX_AGENT_PATCHES} times already")
         if faults:
             raise PatchRefused("policy", faults)
