@@ -103,3 +103,8 @@ it('says whom it asks to those who may not answer', () => {
   expect(screen.getByText('Only finance may answer this.')).toBeInTheDocument()
   expect(screen.queryByRole('button', { name: 'Reject' })).toBeNull()
 })
+
+it('asks nothing any more once the question is closed', () => {
+  show({ status: 'expired' })
+  expect(screen.queryByRole('button')).toBeNull()
+})

@@ -39,7 +39,9 @@ export function DecisionForm({ approval }: { approval: ApprovalView }) {
   })
 
   const decided = answer.error ? asProblem(answer.error).document.decided : null
-  if (decided) return isOpen || answer.error ? <ClosedNote {...decided} isTooLate /> : null
+  if (decided && isOpen) return <ClosedNote {...decided} isTooLate />
+  // What closed it stands below by now.
+  if (decided) return <p className="font-medium">{text.inbox.tooLate}</p>
   if (!isOpen) return null
   return (
     <>

@@ -107,7 +107,7 @@ function Strip({ colour, icon, title, detail, aside, children }: StripProps) {
       <span style={{ color: colour }}>{icon}</span>
       <p className="min-w-0 flex-1 truncate" title={detail}>
         <span className="font-medium">{title}</span>
-        <span className="ml-2">{detail}</span>
+        <bdi className="ml-2">{detail}</bdi>
         {aside ? <span className="ml-2 text-muted-foreground">{aside}</span> : null}
       </p>
       {children}
