@@ -69,7 +69,7 @@ export function JsonForm({
       showErrorList={false}
       focusOnFirstError
     >
-      {children ?? <></>}
+      {children}
     </ThemedForm>
   )
 }
