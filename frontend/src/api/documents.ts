@@ -1,9 +1,11 @@
 // Documents on their way to and from the builder: with the ETag that guards the next save.
 import { queryOptions } from '@tanstack/react-query'
 import { type WorkflowDocument, withoutDrawing } from '@/model/document'
-import { Problem } from '@/model/problem'
 import { api, unwrap, unwrapWithResponse } from './client'
+import type { components } from './schema'
 import type { VersionView } from './types'
+
+type WorkflowPage = components['schemas']['WorkflowPage']
 
 export interface LatestVersion {
   view: VersionView
@@ -20,14 +22,23 @@ async function fetchLatest(name: string, signal?: AbortSignal): Promise<LatestVe
   return { view: data, etag: response.headers.get('ETag') ?? '' }
 }
 
-/** The latest version as it is now, not as it was cached. Null if there is no such workflow. */
-export async function findLatest(name: string): Promise<LatestVersion | null> {
-  try {
-    return await fetchLatest(name)
-  } catch (error) {
-    if (error instanceof Problem && error.status === 404) return null
-    throw error
-  }
+/** The latest version as it is now, not as it was cached. Raises Problem, also if it is gone. */
+export const findLatest = (name: string): Promise<LatestVersion> => fetchLatest(name)
+
+const PAGE = 200
+
+/** Is there a flow of this name? Looks through the list: to ask for one that is not there would be
+ * an error in the browser's console. */
+export async function isTaken(name: string): Promise<boolean> {
+  let cursor: string | null = null
+  do {
+    const page: WorkflowPage = await unwrap(
+      api.GET('/api/v1/workflows', { params: { query: { limit: PAGE, cursor } } }),
+    )
+    if (page.items.some((line) => line.name === name)) return true
+    cursor = page.next_cursor ?? null
+  } while (cursor !== null)
+  return false
 }
 
 export const latestQuery = (name: string) =>

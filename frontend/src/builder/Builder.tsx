@@ -9,6 +9,7 @@ import { documentOf, useBuilder } from '@/store/builder'
 import { toast } from '@/store/toasts'
 import { AddMenu } from './AddMenu'
 import { Canvas } from './canvas/Canvas'
+import { useFit } from './canvas/useFit'
 import { DraftNote } from './DraftNote'
 import { EmptyCards } from './EmptyCards'
 import { EXAMPLE } from './example'
@@ -54,9 +55,11 @@ function Screen({ kinds, draft, restoredAt, firstView, onReload }: BuilderProps)
   const [view, setView] = useState<View>(firstView)
   const [jump, setJump] = useState<Jump | null>(null)
   const [request, setRequest] = useState<AddRequest | null>(null)
-  const [running, setRunning] = useState<{ name: string; version: number } | null>(null)
+  const starting = useBuilder((state) => state.starting)
+  const setStarting = useBuilder((state) => state.setStarting)
   const [noteAt, setNoteAt] = useState(restoredAt)
-  const { setCenter, fitView } = useReactFlow()
+  const { setCenter } = useReactFlow()
+  const showAll = useFit()
   const { isChecking, failure } = useValidation()
   const saving = useSave(draft)
   const addStep = useAddStep(kinds)
@@ -65,18 +68,17 @@ function Screen({ kinds, draft, restoredAt, firstView, onReload }: BuilderProps)
   const tidy = useCallback(() => {
     const { edit, history } = useBuilder.getState()
     edit({ kind: 'move', places: layout(history.present, (type) => kinds.get(type)) })
-    requestAnimationFrame(() => void fitView({ padding: 0.2, maxZoom: 1, duration: 200 }))
-  }, [kinds, fitView])
-  const { save, ensureSaved } = saving
+    showAll(200)
+  }, [kinds, showAll])
+  const { save, saveAndRun } = saving
   const run = useCallback(async () => {
     const { diagnostics } = useBuilder.getState()
     if (diagnostics.some(({ severity }) => severity === 'error')) {
       toast({ tone: 'bad', title: text.run.invalid })
       return
     }
-    const version = await ensureSaved()
-    if (version !== null) setRunning({ name: documentOf(useBuilder.getState()).name, version })
-  }, [ensureSaved])
+    await saveAndRun()
+  }, [saveAndRun])
   const shortcuts = useMemo(
     () => ({ onSave: () => void save(), onRun: () => void run(), onTidy: tidy }),
     [save, run, tidy],
@@ -104,7 +106,7 @@ function Screen({ kinds, draft, restoredAt, firstView, onReload }: BuilderProps)
     const isNew = useBuilder.getState().base === null
     const document = placed(EXAMPLE, (type) => kinds.get(type))
     edit({ kind: 'replace', document: isNew ? document : { ...document, name } })
-    requestAnimationFrame(() => void fitView({ padding: 0.2, maxZoom: 1 }))
+    showAll()
   }
   return (
     <Page
@@ -166,9 +168,9 @@ function Screen({ kinds, draft, restoredAt, firstView, onReload }: BuilderProps)
       />
       <SaveQuestions saving={saving} onReload={onReload} />
       <StartRunDialog
-        workflow={running?.name ?? null}
-        {...(running ? { version: running.version } : {})}
-        onClose={() => setRunning(null)}
+        workflow={starting?.name ?? null}
+        {...(starting ? { version: starting.version } : {})}
+        onClose={() => setStarting(null)}
       />
     </Page>
   )

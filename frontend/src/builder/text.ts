@@ -154,6 +154,7 @@ export const text = {
     done: (name: string, version: number) => `Saved ${name} as v${version}`,
     same: (version: number) => `Nothing new: v${version} says the same`,
     failed: 'Not saved',
+    invalid: 'Mend the errors first; your edits are kept in this browser',
     brokenText: 'The text cannot be read yet',
     conflictTitle: 'Somebody else saved in the meantime',
     conflictDetail: (version: number, by: string) =>

@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
 import { asProblem } from '@/api/client'
-import { findLatest, type LatestVersion, saveDocument } from '@/api/documents'
+import { findLatest, isTaken, type LatestVersion, saveDocument } from '@/api/documents'
 import type { WorkflowDocument } from '@/model/document'
 import { documentOf, hasChanges, useBuilder } from '@/store/builder'
 import { dropDraft } from '@/store/drafts'
@@ -22,14 +22,15 @@ export function useSave(draft: string) {
   const client = useQueryClient()
   const navigate = useNavigate()
 
-  /** Store it. `etag` null: as a new flow, or over one that is known. The version, or null. */
+  /** Store it. `etag` null: as a new flow. */
   const store = useCallback(
-    async (document: WorkflowDocument, etag: string | null): Promise<number | null> => {
+    async (document: WorkflowDocument, etag: string | null): Promise<void> => {
       setIsSaving(true)
       try {
         const done = await saveDocument(document, etag)
-        const { setBase } = useBuilder.getState()
+        const { setBase, setStarting, wantsRun } = useBuilder.getState()
         setBase({ version: done.version, etag: done.etag, document })
+        if (wantsRun) setStarting({ name: done.name, version: done.version })
         if (done.isNew) dropDraft(draft)
         setQuestion(null)
         void client.invalidateQueries({ queryKey: ['workflows'] })
@@ -38,13 +39,11 @@ export function useSave(draft: string) {
           : text.save.same(done.version)
         toast({ tone: done.isNew ? 'good' : 'plain', title: told })
         await navigate({ to: '/flows/$name', params: { name: done.name }, replace: true })
-        return done.version
       } catch (error) {
         const problem = asProblem(error)
         const latest = problem.status === 412 ? await findLatest(document.name) : null
         if (latest) setQuestion({ kind: 'conflict', latest })
         else toast({ tone: 'bad', title: text.save.failed, detail: problem.message })
-        return null
       } finally {
         setIsSaving(false)
       }
@@ -54,45 +53,51 @@ export function useSave(draft: string) {
 
   /** A flow that was never saved, under the name that it has now. */
   const create = useCallback(
-    async (document: WorkflowDocument): Promise<number | null> => {
+    async (document: WorkflowDocument): Promise<void> => {
       try {
-        const latest = await findLatest(document.name)
-        if (latest) {
-          setQuestion({ kind: 'taken', latest })
-          return null
+        if (await isTaken(document.name)) {
+          setQuestion({ kind: 'taken', latest: await findLatest(document.name) })
+          return
         }
       } catch (error) {
         toast({ tone: 'bad', title: text.save.failed, detail: asProblem(error).message })
-        return null
+        return
       }
-      return store(document, null)
+      await store(document, null)
     },
     [store],
   )
 
-  /** The version that says what the document says; null if it could not be saved (yet). */
-  const save = useCallback(async (): Promise<number | null> => {
+  /** Save, or ask what must be known first. */
+  const save = useCallback(async (): Promise<void> => {
     const state = useBuilder.getState()
     const document = documentOf(state)
     if (state.broken) {
       toast({ tone: 'bad', title: text.save.failed, detail: text.save.brokenText })
-      return null
-    }
-    if (state.base === null) {
-      if (document.name !== text.untitled) return create(document)
-      setQuestion({ kind: 'name' })
-      return null
-    }
-    return store(document, state.base.etag)
+    } else if (hasErrors(state)) {
+      toast({ tone: 'bad', title: text.save.failed, detail: text.save.invalid })
+    } else if (state.base !== null) await store(document, state.base.etag)
+    else if (document.name !== text.untitled) await create(document)
+    else setQuestion({ kind: 'name' })
   }, [create, store])
 
-  /** As `save`, but what has not changed is not saved again. */
-  const ensureSaved = useCallback(async (): Promise<number | null> => {
+  /** Ask for the inputs of a run, once the document is a version. */
+  const saveAndRun = useCallback(async (): Promise<void> => {
     const state = useBuilder.getState()
-    return state.base && !hasChanges(state) ? state.base.version : save()
+    if (state.base && !hasChanges(state)) {
+      state.setStarting({ name: documentOf(state).name, version: state.base.version })
+      return
+    }
+    state.setWantsRun(true)
+    await save()
   }, [save])
 
-  return { save, ensureSaved, store, create, question, setQuestion, isSaving }
+  return { save, saveAndRun, store, create, question, setQuestion, isSaving }
+}
+
+/** Does the compiler refuse the very document that is shown? */
+function hasErrors({ diagnostics, checkedFor, history }: ReturnType<typeof useBuilder.getState>) {
+  return checkedFor === history.present && diagnostics.some(({ severity }) => severity === 'error')
 }
 
 export type Saving = ReturnType<typeof useSave>

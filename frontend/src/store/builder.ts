@@ -23,6 +23,11 @@ export interface BrokenText {
   faults: TextFault[]
 }
 
+export interface Starting {
+  name: string
+  version: number
+}
+
 interface Builder {
   history: History<WorkflowDocument>
   base: Base | null
@@ -31,6 +36,12 @@ interface Builder {
   /** Of the compiler, for the document of `checkedFor`. */
   diagnostics: Diagnostic[]
   checkedFor: WorkflowDocument | null
+  /** A run was asked for, and the document must be saved first. */
+  wantsRun: boolean
+  /** The version whose inputs are asked for. It outlives the page of the new flow. */
+  starting: Starting | null
+  setWantsRun: (wantsRun: boolean) => void
+  setStarting: (starting: Starting | null) => void
   /** Begin with a document; what was there before is gone. */
   open: (document: WorkflowDocument, base: Base | null) => void
   edit: (edit: Edit) => void
@@ -51,6 +62,10 @@ export const useBuilder = create<Builder>()((set, get) => ({
   broken: null,
   diagnostics: [],
   checkedFor: null,
+  wantsRun: false,
+  starting: null,
+  setWantsRun: (wantsRun) => set({ wantsRun }),
+  setStarting: (starting) => set({ starting, wantsRun: false }),
   open: (document, base) =>
     set({
       history: startHistory(document),
@@ -59,6 +74,8 @@ export const useBuilder = create<Builder>()((set, get) => ({
       broken: null,
       diagnostics: [],
       checkedFor: null,
+      wantsRun: false,
+      starting: null,
     }),
   edit: (edit) => {
     const { history, selection } = get()

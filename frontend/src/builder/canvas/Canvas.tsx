@@ -28,11 +28,11 @@ import { LinkLine } from './LinkLine'
 import { StepCard } from './StepCard'
 import { DRAG_TYPE, type LinkEdge, type StepNode } from './types'
 import { useCanvasKeys } from './useCanvasKeys'
+import { useFit } from './useFit'
 import { useFlowElements } from './useFlowElements'
 
 const NODE_TYPES = { step: StepCard }
 const EDGE_TYPES = { link: LinkLine }
-const FIT = { padding: 0.2, maxZoom: 1, minZoom: 0.2 }
 const HIDE = { hideAttribution: true }
 const SNAP: [number, number] = [20, 20]
 /** Above this only what is in sight is drawn. */
@@ -66,6 +66,7 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
   const [edges, setEdges] = useState<LinkEdge[]>(elements.edges)
   const [hasMap, setHasMap] = useState(false)
   const { screenToFlowPosition } = useReactFlow()
+  const showAll = useFit()
 
   useEffect(() => {
     const chosen = new Set(selection.nodes)
@@ -150,7 +151,6 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
   const onKeyDown = useCanvasKeys(onAdd)
 
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a canvas that is walked with keys
     <div
       role="application"
       aria-label={text.canvas.label}
@@ -186,8 +186,7 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
         connectionRadius={24}
         minZoom={0.05}
         maxZoom={1.5}
-        fitView
-        fitViewOptions={FIT}
+        onInit={() => showAll()}
         snapToGrid
         snapGrid={SNAP}
         proOptions={HIDE}

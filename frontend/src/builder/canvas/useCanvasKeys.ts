@@ -4,6 +4,7 @@ import { isWriting } from '@/app/useGlobalKeys'
 import { findNode, placeOf } from '@/model/document'
 import { documentOf, useBuilder } from '@/store/builder'
 import type { AddRequest } from '../useAddStep'
+import { useFit } from './useFit'
 import { type Direction, walk } from './walk'
 
 const ARROWS: Readonly<Record<string, Direction>> = {
@@ -22,7 +23,8 @@ const STEPS: Readonly<Record<Direction, [number, number]>> = {
 
 /** The keys of the canvas, for when it or something on it has the focus. */
 export function useCanvasKeys(onAdd: (request: AddRequest) => void) {
-  const { setCenter, getZoom, fitView } = useReactFlow()
+  const { setCenter, getZoom } = useReactFlow()
+  const showAll = useFit()
 
   const show = (id: string): void => {
     const place = placeOf(findNode(documentOf(useBuilder.getState()), id) ?? { id, type: '' })
@@ -63,7 +65,7 @@ export function useCanvasKeys(onAdd: (request: AddRequest) => void) {
         state.select({})
         return true
       case '1':
-        void fitView({ padding: 0.2, maxZoom: 1, duration: 200 })
+        showAll(200)
         return true
       default:
         return false

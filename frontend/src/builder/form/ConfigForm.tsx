@@ -31,6 +31,8 @@ const Form = withTheme({
   fields: { ...Theme.fields, SchemaField: TemplatedField, AnyValue },
 })
 
+const NO_SUBMIT = { 'ui:submitButtonOptions': { norender: true } }
+
 interface ConfigFormProps {
   schema: RJSFSchema
   value: JsonObject
@@ -49,7 +51,7 @@ export function ConfigForm({ schema, value, faults, onChange, idPrefix }: Config
       tagName="div"
       idPrefix={idPrefix}
       schema={made.schema}
-      uiSchema={made.uiSchema}
+      uiSchema={{ ...made.uiSchema, ...NO_SUBMIT }}
       formData={value}
       extraErrors={errors}
       validator={rjsfValidator}

@@ -39,18 +39,22 @@ export function Row({ id, label, required, hint, faults, end, children }: RowPro
         {end}
       </div>
       {children}
-      {faults?.map((fault) => (
-        <p key={fault} className="break-words text-[11px] text-destructive">
-          {fault}
-        </p>
-      ))}
+      <Faults faults={faults} />
       {hint ? <p className="text-[11px] text-muted-foreground leading-4">{hint}</p> : null}
     </div>
   )
 }
 
+function Faults({ faults }: { faults: string[] | undefined }) {
+  return faults?.map((fault) => (
+    <p key={fault} className="break-words text-[11px] text-destructive">
+      {fault}
+    </p>
+  ))
+}
+
 export function FieldTemplate(props: FieldTemplateProps) {
-  const { id, label, displayLabel, required, rawDescription, rawErrors, children, hidden } = props
+  const { id, label, required, rawDescription, rawErrors, children, hidden } = props
   const onSwitch = use(SwitchContext)
   if (hidden) return null
   const isRoot = props.fieldPathId.path.length === 0
@@ -59,11 +63,18 @@ export function FieldTemplate(props: FieldTemplateProps) {
   const inner = <SwitchContext value={null}>{children}</SwitchContext>
   if (isRoot) return inner
   if (isExtra) return <WrapIfAdditional {...props}>{inner}</WrapIfAdditional>
-  if (isItem && displayLabel !== false && props.schema.type !== 'object') return inner
+  if (isItem) {
+    return (
+      <>
+        {inner}
+        <Faults faults={rawErrors} />
+      </>
+    )
+  }
   return (
     <Row
       id={id}
-      label={isItem ? '' : label}
+      label={label}
       required={required}
       hint={rawDescription}
       faults={rawErrors}

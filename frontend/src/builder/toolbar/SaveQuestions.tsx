@@ -17,7 +17,10 @@ interface SaveQuestionsProps {
 export function SaveQuestions({ saving, onReload }: SaveQuestionsProps) {
   const { question, setQuestion } = saving
   if (question === null) return null
-  const close = (): void => setQuestion(null)
+  const close = (): void => {
+    setQuestion(null)
+    useBuilder.getState().setWantsRun(false)
+  }
   const { title, description } = words(saving)
   return (
     <Dialog open onClose={close} title={title} {...(description ? { description } : {})}>
@@ -106,7 +109,13 @@ function SaveAs({ saving }: { saving: Saving }) {
           hint={text.panel.nameHint}
         >
           {(ids) => (
-            <TextLine {...ids} value={name} onChange={setName} className="font-mono text-xs" />
+            <TextLine
+              {...ids}
+              autoFocus
+              value={name}
+              onChange={setName}
+              className="font-mono text-xs"
+            />
           )}
         </Field>
       </div>
