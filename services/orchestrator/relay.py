@@ -27,7 +27,7 @@ from minuet.store.database import Database
 from minuet.store.runs import StartRow
 
 from .admission import Admission
-from .metrics import RELAY_FAILED, RELAYED
+from .metrics import RELAY_FAILED, RELAYED, UNCONFIRMED
 from .ports import Bus, Cas
 from .start import start_of
 
@@ -115,6 +115,8 @@ class Relay:
         Redis time is read before the rows: a run that ends after that reading can refuse the
         start by its `not_after`, one that ended before is not among the rows.
         """
+        async with self._db.connection() as c:
+            UNCONFIRMED.set(await commands.count_unconfirmed(c))
         if self._admission.overloaded:
             return 0
         now = await self._bus.now()

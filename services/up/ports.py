@@ -43,7 +43,12 @@ def _listening_socket(host: str, port: int) -> socket.socket:
 
 def _explain(host: str, port: int, setting: str, exc: OSError) -> str:
     if exc.errno == errno.EADDRINUSE:
-        return f"Port {port} is taken: stop what uses it, or choose another with {setting}"
+        return f"Port {port} is taken: stop what uses it, or choose another with {_way(setting)}"
     if exc.errno == errno.EACCES:
-        return f"Port {port} needs root: choose one above 1023 with {setting}"
+        return f"Port {port} needs root: choose one above 1023 with {_way(setting)}"
     return f"Cannot listen on {host}:{port} ({exc.strerror}): choose another MINUET_HOST"
+
+
+def _way(setting: str) -> str:
+    """The option too, where there is one."""
+    return f"--port or {setting}" if setting == "MINUET_PORT" else setting

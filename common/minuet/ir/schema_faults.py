@@ -87,7 +87,8 @@ def _translate(error: Any, schema: Any) -> Iterator[SchemaFault]:
         case "type":
             wanted = " or ".join(kind["types"])
             got = _type_name(error.instance)
-            yield SchemaFault(path, f"must be {wanted}, not {got}{_hint(parent)}")
+            hint = _hint(parent) if path else ""  # of the whole, it is no help
+            yield SchemaFault(path, f"must be {wanted}, not {got}{hint}")
         case "pattern" | "anyOf" | "oneOf" | "format":
             yield SchemaFault(path, f"{_short(error.instance)} does not fit{_hint(parent)}")
         case "minItems" | "maxItems" | "minProperties" | "maxProperties":

@@ -6,8 +6,6 @@ from typing import Any, Literal
 
 import msgspec
 
-API_VERSION = "minuet/v1"
-
 Json = Any
 
 
@@ -18,13 +16,6 @@ class Retry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     initial: str = "1s"
     multiplier: float = 2.0
     max: str = "60s"
-
-
-class Ui(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where the builder drew the node; outside the digest."""
-
-    x: float | None = None
-    y: float | None = None
 
 
 class Node(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -69,7 +69,6 @@ class RunRow(msgspec.Struct, frozen=True):
     ir_digest: str
     status: int
     cmd: int
-    last_command: int
     seq: int
     counter: int
     inputs: bytes | None
@@ -115,7 +114,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 _RUN = """id, partition, workflow, version, patches,
  coalesce(current_document_digest, document_digest) as document_digest,
- coalesce(current_ir_digest, ir_digest) as ir_digest, status, cmd, last_command,
+ coalesce(current_ir_digest, ir_digest) as ir_digest, status, cmd,
  seq, counter, inputs, inputs_ref, outputs,
  outputs_ref, error, labels,
  principal, idempotency_key, retry_of, accepted_at, started_at, ended_at"""

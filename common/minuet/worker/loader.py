@@ -33,6 +33,7 @@ def load(targets: Sequence[str], folder: Path | None = None) -> Registry:
     for target in targets:
         name, _, attribute = module_name(target)
         module = import_module(name)
+        _check_place(target, module)
         try:
             add_all(registry, module, attribute)
         except NodeDefinitionError as exc:
@@ -43,10 +44,12 @@ def load(targets: Sequence[str], folder: Path | None = None) -> Registry:
 
 
 def module_name(target: str) -> tuple[str, str, str]:
-    """Parts of `module:attribute`; the folder of a file is made importable."""
+    """Parts of `module:attribute`; the folder of a file is made importable. Raises LoadError."""
     name, colon, attribute = target.partition(":")
     if name.endswith(".py"):
         path = Path(name).resolve()
+        if not path.is_file():
+            raise LoadError(f"there is no file {name}")
         put_first(path.parent)
         name = path.stem
     return name, colon, attribute
@@ -78,6 +81,15 @@ def import_module(name: str) -> ModuleType:
         raise LoadError(f"{name}: {exc}") from exc
     except Exception as exc:
         raise LoadError(f"cannot import {name!r}: {type(exc).__name__}: {exc}") from exc
+
+
+def _check_place(target: str, module: ModuleType) -> None:
+    """Raises LoadError where a file is named like a module that is imported already."""
+    path = target.partition(":")[0]
+    place = module.__file__
+    if path.endswith(".py") and (place is None or Path(place).resolve() != Path(path).resolve()):
+        at = f" ({place})" if place else ""
+        raise LoadError(f"{path} is named like the module {module.__name__!r}{at}: rename it")
 
 
 def add_all(registry: Registry, module: ModuleType, attribute: str) -> None:

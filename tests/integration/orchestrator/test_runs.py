@@ -15,10 +15,16 @@ from minuet.model.ir import Ir
 from minuet.model.signal import Command, Start
 from minuet.model.status import RunStatus
 from minuet.services.orchestrator.core import Core
+from minuet.services.orchestrator.metrics import UNCONFIRMED
 
 from .history import History
 
 Json = dict[str, Any]
+
+
+def unconfirmed() -> float:
+    [metric] = UNCONFIRMED.collect()
+    return metric.samples[0].value
 
 
 async def signals(bus: RedisBus, p: int) -> list[tuple[str, Any]]:
@@ -135,6 +141,7 @@ async def test_what_was_not_relayed_is_swept_until_it_is_confirmed(
         "accepted_at = accepted_at - interval '5 s'"
     )
     assert await core.relay.sweep() == 1
+    assert unconfirmed() == 1
     assert await core.relay.sweep() == 0
     ((kind, _),) = await signals(bus, partition_of(run))
     assert kind == "start"
@@ -142,6 +149,7 @@ async def test_what_was_not_relayed_is_swept_until_it_is_confirmed(
     await core.db.execute("update runs set relayed_at = relayed_at - interval '60 s'")
     await history.record(run, Event("run.started"))
     assert await core.relay.sweep() == 0, "a transition confirms it"
+    assert unconfirmed() == 0
 
 
 async def test_a_late_start_is_not_appended(

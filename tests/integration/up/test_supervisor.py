@@ -162,7 +162,9 @@ def test_taken_port_is_refused_before_anything_starts(make: MakeSuite) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         suite = make(env={"MINUET_PORT": str(port)})
-        assert f"Port {port} is taken" in refusal(suite)
+        told = refusal(suite)
+        assert f"Port {port} is taken" in told
+        assert "--port or MINUET_PORT" in told
     assert not (suite.data_dir / "valkey").exists()
 
 
