@@ -132,6 +132,15 @@ describe('snapshots and history', () => {
     ])
   })
 
+  it('leaves what is newer than the snapshot to the feed, so that it comes once', () => {
+    const past = [1, 2, 3].map((id) => ({ id, run: '3-run', type: 'run.started', time: AT }))
+    const state = foldAll(openRun(run({ seq: 2 })), [
+      { kind: 'history', events: past },
+      event(3, 'run.waiting'),
+    ])
+    expect(state.events.map(({ id }) => id)).toEqual([1, 2, 3])
+  })
+
   it('goes back behind events that were taken back', () => {
     const ahead = foldAll(openRun(run()), [event(1, 'run.started'), ready(2)])
     const state = foldRun(ahead, { kind: 'snapshot', run: run({ seq: 1, status: 'running' }) })

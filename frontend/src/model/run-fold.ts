@@ -88,7 +88,8 @@ export function foldRun(state: RunState, action: RunAction): RunState {
     case 'live':
       return foldLive(state, action.live)
     case 'history':
-      return { ...state, events: merged(action.events, state.events) }
+      // What is newer than the snapshot is told by the feed, which would tell it a second time.
+      return { ...state, events: merged(action.events.filter(isToldBy(state)), state.events) }
   }
 }
 
@@ -287,6 +288,11 @@ const isOlder = (live: LiveView, than: Execution | undefined): boolean =>
   than !== undefined && order(live, than) < 0
 
 const isNewer = (live: LiveView, than: Execution): boolean => order(live, than) > 0
+
+const isToldBy =
+  ({ seq }: RunState) =>
+  (event: EventView): boolean =>
+    event.id <= seq
 
 function merged(past: readonly EventView[], known: readonly EventView[]): EventView[] {
   const byId = new Map([...past, ...known].map((event) => [event.id, event]))
