@@ -1,3 +1,4 @@
+import './yaml.css'
 import { yaml } from '@codemirror/lang-yaml'
 import CodeMirror, { EditorView, type ReactCodeMirrorRef } from '@uiw/react-codemirror'
 import { useEffect, useMemo, useRef, useState } from 'react'
@@ -80,7 +81,7 @@ export function YamlView({ kinds, jump }: { kinds: Kinds; jump: Jump | null }) {
         value={written}
         theme={theme}
         height="100%"
-        className="h-full text-xs [&_.cm-editor]:bg-card [&_.cm-gutters]:bg-card"
+        className="yaml-view h-full text-xs"
         extensions={extensions}
         onChange={write}
         autoFocus

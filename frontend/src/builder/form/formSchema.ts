@@ -17,9 +17,17 @@ function withoutDefaults(value: unknown, isMap = false): unknown {
   const entries = Object.entries(value).flatMap(([key, each]): [string, unknown][] => {
     if (!isMap && key === 'default') return []
     if (!isMap && (key === 'examples' || key === 'enum' || key === 'const')) return [[key, each]]
+    if (!isMap && key === 'additionalProperties' && isObject(each)) return [[key, added(each)]]
     return [[key, withoutDefaults(each, !isMap && isNamed(key))]]
   })
   return Object.fromEntries(entries)
+}
+
+/** What a field of a free name begins with: nothing, where it can be text. */
+function added(schema: RJSFSchema): unknown {
+  const plain = withoutDefaults(schema) as RJSFSchema
+  if (plain.type === 'string') return { ...plain, default: '' }
+  return isPlain(plain) ? plain : { type: 'string', default: '' }
 }
 
 const DEEPEST = 12
@@ -51,7 +59,9 @@ function isPlain(schema: RJSFSchema): boolean {
 
 function uiOf(given: RJSFSchema, root: RJSFSchema, depth: number): UiSchema {
   const schema = resolved(given, root)
-  if (depth > 0 && (!isPlain(schema) || depth > DEEPEST)) return { 'ui:field': 'AnyValue' }
+  if (depth > 0 && (!isPlain(schema) || depth > DEEPEST)) {
+    return { 'ui:field': 'AnyValue', 'ui:fieldReplacesAnyOrOneOf': true }
+  }
   const ui: UiSchema = {}
   const hint = schema.default ?? schema.examples?.[0 as never]
   if (hint !== undefined) ui['ui:placeholder'] = hintOf(hint)
