@@ -1,7 +1,8 @@
+import { useReactFlow } from '@xyflow/react'
 import { useCallback } from 'react'
 import { findNode, type JsonObject, type Place, placeOf } from '@/model/document'
 import { newNode, type Origin } from '@/model/edits'
-import { NODE_WIDTH } from '@/model/layout'
+import { NODE_HEIGHT, NODE_WIDTH } from '@/model/layout'
 import { portsOf } from '@/model/ports'
 import { documentOf, useBuilder } from '@/store/builder'
 import type { Kinds } from './kinds'
@@ -52,7 +53,9 @@ function freePlace(origin: Origin | undefined): Place {
   return spot
 }
 
+/** Adds a step; one that no pointer placed is brought into view. */
 export function useAddStep(kinds: Kinds) {
+  const { setCenter, getZoom } = useReactFlow()
   return useCallback(
     (type: string, request: AddRequest) => {
       const state = useBuilder.getState()
@@ -60,7 +63,9 @@ export function useAddStep(kinds: Kinds) {
       const place = request.place ?? freePlace(after)
       const node = newNode(documentOf(state), type, place, STARTS[type] ?? {})
       state.edit({ kind: 'add_node', node, ...(after ? { after } : {}) })
+      if (request.place || documentOf(state).nodes.length === 0) return
+      void setCenter(place.x, place.y + NODE_HEIGHT / 2, { zoom: getZoom(), duration: 150 })
     },
-    [kinds],
+    [kinds, setCenter, getZoom],
   )
 }

@@ -33,6 +33,8 @@ import { useFlowElements } from './useFlowElements'
 
 const NODE_TYPES = { step: StepCard }
 const EDGE_TYPES = { link: LinkLine }
+/** Where a first step that no pointer dropped is seen. */
+const FIRST_VIEW = { x: 160, y: 260, zoom: 1 }
 const HIDE = { hideAttribution: true }
 const SNAP: [number, number] = [20, 20]
 /** Above this only what is in sight is drawn. */
@@ -186,6 +188,7 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
         connectionRadius={24}
         minZoom={0.05}
         maxZoom={1.5}
+        defaultViewport={FIRST_VIEW}
         onInit={() => showAll()}
         snapToGrid
         snapGrid={SNAP}

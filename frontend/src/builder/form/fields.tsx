@@ -105,7 +105,7 @@ export type AnyJson = unknown
 
 /** How a value is written in one field: a text as it is, anything else as JSON. */
 export function writeAny(value: AnyJson): string {
-  if (value === undefined) return ''
+  if (value === undefined || value === '') return ''
   if (typeof value !== 'string') return JSON.stringify(value, null, 2)
   const reading = readAny(value)
   return 'value' in reading && reading.value === value ? value : JSON.stringify(value)
