@@ -1,0 +1,292 @@
+"""The front end in a real browser, with real mouse and key events; results are asked of the API."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.suite import Suite
+from tests.support.browser import SITE, chromium, watched_page
+from tests.support.waiting import until
+
+from .rig import Json, Rig, chain, document
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial]
+NAUGHTY: list[str] = json.loads(
+    Path(__file__).with_name("naughty_strings.json").read_text("utf-8")
+)["strings"]
+# Templates are none of this test's business: what looks like one is written as a literal.
+LITERAL = [each.replace("${", "$${") for each in NAUGHTY]
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    assert SITE.exists(), "the front end is not built: make setup"
+    with Suite(tmp_path_factory.mktemp("browser suite") / ".minuet") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def rig(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    made = Rig(suite, tmp_path_factory.mktemp("notes") / "ledger")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture
+def fresh(browser: Browser, suite: Suite) -> Iterator[Page]:
+    """A page that nobody has signed in to."""
+    with watched_page(browser, suite.url) as made:
+        yield made
+
+
+@pytest.fixture
+def page(fresh: Page, suite: Suite) -> Page:
+    """Signed in by the link that the suite prints."""
+    fresh.goto(f"/#key={suite.api_key}")
+    expect(rail(fresh, "Runs")).to_be_visible()
+    return fresh
+
+
+def rail(page: Page, name: str) -> Locator:
+    return page.get_by_role("navigation", name="Main").get_by_role("link", name=name)
+
+
+def value(id: str, value: Any = 1, **more: Any) -> Json:
+    return {"id": id, "type": "transform", "config": {"value": value}, **more}
+
+
+def question(id: str, message: str, **config: Any) -> Json:
+    return {"id": id, "type": "hitl", "config": {"message": message, **config}}
+
+
+def asked(rig: Rig, run: str, node: str) -> str:
+    """The id of the open question of a node."""
+
+    def found() -> str | None:
+        items = rig.items("/approvals", run=run, status="pending")
+        return next((str(item["id"]) for item in items if item["node"] == node), None)
+
+    return until(found, f"{node} asks")
+
+
+def approve(rig: Rig, run: str, node: str) -> None:
+    answer = rig.http.post(
+        f"/approvals/{asked(rig, run, node)}/decision", json={"decision": "approve"}
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def card(page: Page, title: str, state: str) -> Locator:
+    return page.get_by_role("img", name=f"{title}: {state}", exact=True)
+
+
+def write(page: Page, field: Locator, text: str) -> None:
+    """Click into a field and type in place of what it holds."""
+    field.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(text)
+    page.keyboard.press("Tab")
+
+
+def drag_step(page: Page, type: str, x: int, y: int) -> None:
+    """From the palette to a place on the canvas."""
+    canvas = page.locator("#flow-canvas")
+    page.locator(f"[data-type={type}]").drag_to(canvas, target_position={"x": x, "y": y})
+
+
+def connect(page: Page, source: str, port: str, target: str) -> None:
+    """Drag from a way out of one step to the way into another."""
+    start = page.locator(f"[data-step={source}] .source[data-handleid={port}]")
+    end = page.locator(f"[data-step={target}] .target")
+    start.hover()
+    page.mouse.down()
+    end.hover()
+    end.hover()  # a drag needs a move on its way and one on the spot
+    page.mouse.up()
+
+
+def event_ids(page: Page) -> list[int]:
+    """The numbers of the rows of the history, newest first."""
+    return [int(text) for text in page.locator("ol li button > span:first-child").all_inner_texts()]
+
+
+def test_the_key_lets_a_person_in_and_the_tables_show_what_there_is(rig: Rig, fresh: Page) -> None:
+    said = {"said": "${nodes.hello.output}"}
+    rig.apply(document("greeting", [value("hello", "hi")], outputs=said))
+    run = rig.start("greeting")
+    rig.wait(run)
+    fresh.goto("/")
+    fresh.get_by_label("API key").click()
+    fresh.keyboard.type(rig.suite.api_key)
+    fresh.keyboard.press("Enter")
+    row = fresh.get_by_role("row").filter(has_text="greeting")
+    expect(row).to_contain_text("Succeeded")
+    rail(fresh, "Runs").click()
+    expect(fresh).to_have_url(re.compile("/runs$"))
+    fresh.get_by_role("row").filter(has_text=run).get_by_role("link").click()
+    expect(fresh).to_have_url(re.compile(f"/runs/{run}$"))
+    expect(card(fresh, "hello", "Succeeded")).to_be_visible()
+    expect(fresh.get_by_role("region", name="Outputs")).to_contain_text("said:hi")
+
+
+def test_a_run_is_followed_as_it_goes_on(rig: Rig, page: Page) -> None:
+    ids = ["first", "second", "third"]
+    nodes = [question(id, f"Go on from {id}?") for id in ids]
+    run = rig.start(document("followed", nodes, chain(ids)))
+    page.goto(f"/runs/{run}")
+    for n, id in enumerate(ids):
+        expect(card(page, id, "Needs your answer")).to_be_visible()
+        for later in ids[n + 1 :]:
+            expect(card(page, later, "Pending")).to_be_visible()
+        approve(rig, run, id)
+        expect(card(page, id, "Succeeded")).to_be_visible()
+    expect(page.locator("header").get_by_text("Succeeded")).to_be_visible()
+    assert rig.wait(run)["status"] == "succeeded"
+
+
+def test_a_reload_in_the_middle_misses_nothing(rig: Rig, page: Page) -> None:
+    ids = [f"step_{n:02}" for n in range(12)]
+    pauses = [{"id": id, "type": "wait", "config": {"for": "250ms"}} for id in ids]
+    run = rig.start(document("reloaded", pauses, chain(ids)))
+    page.goto(f"/runs/{run}")
+    page.get_by_role("tab", name="Events").click()
+    expect(card(page, ids[3], "Succeeded").or_(page.get_by_text("step_03").first)).to_be_visible()
+    page.reload()
+    assert rig.get(f"/runs/{run}")["status"] not in ("succeeded", "failed"), "it reloaded too late"
+    page.get_by_role("tab", name="Events").click()
+    ended = rig.wait(run)
+    expect(page.locator("header").get_by_text("Succeeded")).to_be_visible()
+    newest_first = [event["id"] for event in reversed(rig.events(run))]
+    assert newest_first[0] == ended["seq"]
+    until(lambda: event_ids(page) == newest_first, "the page shows every event once")
+
+
+def test_a_flow_is_drawn_saved_run_and_watched(rig: Rig, page: Page) -> None:
+    page.goto("/flows/new")
+    canvas = page.locator("#flow-canvas")
+    expect(canvas).to_be_visible()
+    drag_step(page, "transform", 260, 300)
+    panel = page.get_by_label("Settings of what is selected")
+    write(page, panel.get_by_label("Id"), "greet")
+    write(page, panel.get_by_label("Value"), "Hello, ${inputs.who}!")
+    drag_step(page, "hitl", 640, 300)
+    write(page, panel.get_by_label("Id"), "ask")
+    write(page, panel.get_by_label("Message"), "Send it?")
+    drag_step(page, "transform", 640, 700)
+    write(page, panel.get_by_label("Id"), "send")
+    write(page, panel.get_by_label("Value"), "${nodes.greet.output}")
+    connect(page, "greet", "success", "ask")
+    connect(page, "ask", "approved", "send")
+    page.locator(".react-flow__pane").click(position={"x": 40, "y": 900})
+    inputs = {"type": "object", "required": ["who"], "properties": {"who": {"type": "string"}}}
+    write(page, panel.get_by_label("Inputs (JSON Schema)"), json.dumps(inputs))
+    write(page, panel.get_by_label("Outputs"), json.dumps({"sent": "${nodes.send.output}"}))
+    write(page, panel.get_by_label("Name"), "drawn")
+    page.keyboard.press("Control+S")
+    expect(page.get_by_text("Saved as v1")).to_be_visible()
+    drawn = rig.get("/workflows/drawn")["document"]
+    assert [(node["id"], node["type"]) for node in drawn["nodes"]] == [
+        ("greet", "transform"), ("ask", "hitl"), ("send", "transform"),
+    ]  # fmt: skip
+    assert [(edge["from"], edge["to"]) for edge in drawn["edges"]] == [
+        ("greet", "ask"), ("ask", "send"),
+    ]  # fmt: skip
+
+    page.get_by_role("button", name="Run", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    write(page, dialog.get_by_label("who"), "reader")
+    dialog.get_by_role("button", name="Run", exact=True).click()
+    expect(card(page, "ask", "Needs your answer")).to_be_visible()
+    run = page.url.rpartition("/")[2]
+    page.get_by_role("link", name="Answer").click()
+    page.get_by_role("button", name="Approve").click()
+    assert rig.wait(run)["outputs"] == {"sent": "Hello, reader!"}
+
+
+def test_an_approval_is_edited_and_given_in_the_inbox(rig: Rig, page: Page) -> None:
+    form = {
+        "type": "object",
+        "required": ["amount"],
+        "properties": {"amount": {"type": "integer", "title": "Amount"}},
+    }
+    nodes = [
+        question("ask", "Pay the invoice?", payload={"amount": 100}, form=form),
+        value("pay", "${nodes.ask.output}"),
+    ]
+    paid = {"paid": "${nodes.pay.output}"}
+    run = rig.start(document("invoice", nodes, [("ask", "pay")], outputs=paid))
+    asked(rig, run, "ask")
+    rail(page, "Inbox").click()
+    page.get_by_role("link").filter(has_text="Pay the invoice?").click()
+    amount = page.get_by_label("Amount")
+    amount.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("80")
+    page.get_by_label("Comment").click()
+    page.keyboard.type("less 20 for the delay")
+    page.get_by_role("button", name="Approve as edited").click()
+    expect(page.get_by_role("status").filter(has_text="less 20 for the delay")).to_be_visible()
+    answer = rig.wait(run)["outputs"]["paid"]
+    assert answer["payload"] == {"amount": 80}
+    assert (answer["decision"], answer["comment"]) == ("approved", "less 20 for the delay")
+
+
+def test_whatever_people_write_is_shown_as_text(rig: Rig, page: Page) -> None:
+    nodes = [value(f"n{n}", text, title=title(NAUGHTY[n])) for n, text in enumerate(LITERAL)]
+    message = "\n".join(each for each in LITERAL if "<" in each)
+    ask = question("ask", message, payload={"all": LITERAL})
+    run = start_labelled(
+        rig, document("naughty", [*nodes, ask], outputs={"ask": "${nodes.ask.output}"})
+    )
+    approval = asked(rig, run, "ask")
+
+    page.goto("/runs")
+    expect(page.get_by_role("row").filter(has_text=run)).to_be_visible()
+    shown = page.get_by_role("row").filter(has_text=run).locator("span[title]")
+    labels = {f"l{n}={each}" for n, each in enumerate(NAUGHTY[:50])}
+    assert set(shown.evaluate_all("spans => spans.map(span => span.title)")) >= labels
+
+    page.goto(f"/runs/{run}")
+    cards = page.locator(".react-flow__node [role=img][title]")
+    expect(cards).to_have_count(len(NAUGHTY) + 1)
+    titles = cards.evaluate_all("cards => cards.map(each => each.title)")
+    assert sorted(titles) == sorted([*map(title, NAUGHTY), "ask"])
+
+    page.goto(f"/inbox/{approval}")
+    expect(page.get_by_role("heading", level=2).locator("bdi")).to_be_visible()
+    told = page.get_by_role("heading", level=2).locator("bdi").evaluate("each => each.textContent")
+    assert told == "\n".join(each for each in NAUGHTY if "<" in each)
+    comment = " ".join(each for each in NAUGHTY if "<" in each)
+    page.get_by_label("Comment").fill(comment)
+    page.get_by_role("button", name="Approve").first.click()
+    expect(page.get_by_role("status").locator("bdi").last).to_have_text(comment)
+
+    output = rig.wait(run)["outputs"]["ask"]
+    assert output["comment"] == comment
+    assert output["payload"] == {"all": NAUGHTY}
+    page.goto(f"/runs/{run}")
+    expect(page.get_by_text(NAUGHTY[1]).first).to_be_visible()
+
+
+def title(text: str) -> str:
+    return text[:200]
+
+
+def start_labelled(rig: Rig, document: Json) -> str:
+    labels = {f"l{n}": each for n, each in enumerate(NAUGHTY[:50])}
+    answer = rig.http.post("/runs", json={"document": document, "labels": labels})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
