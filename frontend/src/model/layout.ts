@@ -10,7 +10,7 @@ const GRID = 20
 const RANK_GAP = 100
 const NODE_GAP = 48
 /** Beyond this dagre takes longer than a person waits. */
-const DAGRE_NODES = 1_200
+const DAGRE_NODES = 200
 
 export type KindOf = (type: string) => PortKind | undefined
 
