@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from minuet.bus.api import WorkerBus
+from minuet.cas.plans import Blobs, PlanCache
 from minuet.settings import CoordinatorSettings
 
 from .clock import RedisClock
 from .loading import Loader
 from .ownership import Bus, Ownership
-from .plans import Blobs, PlanCache
 from .reader import Reader
 from .renewal import LeaseRenewer
 from .routing import BatchRouter

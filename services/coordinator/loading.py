@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from minuet.bus.api import CoordinatorBus
+from minuet.cas.plans import PlanCache
 from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
 from minuet.model.errors import NotFound
@@ -16,7 +17,6 @@ from minuet.model.state import Head
 
 from .batch import Batch
 from .partition import OwnedPartition
-from .plans import PlanCache
 
 log = structlog.get_logger()
 _UNREADABLE = (ValueError, KeyError, msgspec.MsgspecError)

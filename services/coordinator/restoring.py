@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import structlog
 
+from minuet.cas.plans import Blobs, PlanCache
 from minuet.ir.advance import reinstate
 from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
@@ -16,7 +17,6 @@ from minuet.model.state import Head, RunSnapshot
 from .assembler import Assembler
 from .clock import RedisClock
 from .partition import OwnedPartition
-from .plans import Blobs, PlanCache
 
 log = structlog.get_logger()
 _snapshot = msgspec.json.Decoder(RunSnapshot).decode
@@ -78,7 +78,10 @@ class Restores:
         return found
 
     async def _read(self, restore: Restore) -> RestoredRun:
-        snapshot = _snapshot(await self._blobs.get(restore.tenant, restore.state.digest))
+        data = await self._blobs.get(restore.tenant, restore.state.digest)
+        if data is None:
+            raise NotFound(f"there is no blob {restore.state.digest}")
+        snapshot = _snapshot(data)
         if snapshot.start.run != restore.run:
             raise ValueError(f"the state is of run {snapshot.start.run}")
         plan = await self._plans.get(restore.tenant, snapshot.ir or snapshot.start.ir)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from minuet.cas.plans import Blobs, PlanCache
 from minuet.ir.advance import abort, advance
 from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
@@ -21,7 +22,6 @@ from .batch import Batch
 from .clock import RedisClock
 from .loading import Loader
 from .partition import Installed, OwnedPartition
-from .plans import Blobs, PlanCache
 from .restoring import RestoredRun, Restores
 
 log = structlog.get_logger()

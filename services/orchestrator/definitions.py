@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from minuet.cas.kept import PLAN_NODES, Kept
+from minuet.cas.plans import weight_of
 from minuet.ir.compile import Compiled, compile_document
 from minuet.model.canonical import canonical_json, digest
 from minuet.model.errors import StoreUnavailable
@@ -41,7 +43,7 @@ class Definitions:
     def __init__(self, cas: Cas, types: NodeTypes) -> None:
         self._cas = cas
         self._types = types
-        self._kept: OrderedDict[tuple[str, str], Ir] = OrderedDict()
+        self._kept: Kept[Ir] = Kept(PLAN_NODES)
         self._stored: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def compile(self, document: Any, *, size_bytes: int = 0) -> Compiled:
@@ -64,13 +66,14 @@ class Definitions:
         ir = compiled.require()
         text, compiled_text = canonical_json(document), compiled.ir_json()
         name, ir_name = digest(text), digest(compiled_text)
-        if (tenant, ir_name) not in self._kept:
+        if self._kept.get(tenant, ir_name) is None:
             await self._cas.put(tenant, compiled_text)
-            self._keep((tenant, ir_name), ir)
+            self._kept.put(tenant, ir_name, ir, weight_of(ir))
         if (tenant, name) not in self._stored:
             await self._cas.put(tenant, text)
             self._stored[tenant, name] = None
-            trim(self._stored, KEPT)
+            if len(self._stored) > KEPT:
+                self._stored.popitem(last=False)
         return Definition(ir.workflow, None, compiled.digest, name, ir_name, ir)
 
     async def load(self, tenant: str, row: VersionRow) -> Definition:
@@ -86,13 +89,10 @@ class Definitions:
         return Definition(row.name, row.version, row.digest, row.document_digest, row.ir_digest, ir)
 
     async def load_ir(self, tenant: str, ir_digest: str) -> Ir:
-        key = (tenant, ir_digest)
-        ir = self._kept.get(key)
+        ir = self._kept.get(tenant, ir_digest)
         if ir is None:
             ir = msgspec.json.decode(await self.blob(tenant, ir_digest), type=Ir)
-            self._keep(key, ir)
-        else:
-            self._kept.move_to_end(key)
+            self._kept.put(tenant, ir_digest, ir, weight_of(ir))
         return ir
 
     async def blob(self, tenant: str, digest: str) -> bytes:
@@ -101,15 +101,6 @@ class Definitions:
         if data is None:
             raise StoreUnavailable(f"the blob {digest} is missing")
         return data
-
-    def _keep(self, key: tuple[str, str], ir: Ir) -> None:
-        self._kept[key] = ir
-        trim(self._kept, KEPT)
-
-
-def trim(kept: OrderedDict[Any, Any], most: int) -> None:
-    while len(kept) > most:
-        kept.popitem(last=False)
 
 
 def _names_unknown(document: Any, known: Container[str]) -> bool:

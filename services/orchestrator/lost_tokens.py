@@ -19,6 +19,7 @@ import msgspec
 import structlog
 
 from minuet.bus.api import Fields, ReconcilerBus, SignalSpan
+from minuet.cas.plans import PlanCache
 from minuet.model.errors import NotFound
 from minuet.model.signal import Reemit, Start
 from minuet.model.state import Head, NodeRecord
@@ -26,7 +27,6 @@ from minuet.model.status import NodeStatus, RunStatus
 from minuet.model.token import TokenId
 
 from .metrics import REEMIT_SKIPPED, REEMITTED
-from .plans import Plans
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +80,7 @@ class LostTokens:
     """One sweep is `note` for all live runs, then `resend`. Forgets a run that moved or ended."""
 
     def __init__(
-        self, bus: ReconcilerBus, plans: Plans, *, clock: Callable[[], float] = time.monotonic
+        self, bus: ReconcilerBus, plans: PlanCache, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._bus = bus
         self._plans = plans

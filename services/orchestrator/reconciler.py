@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from minuet.bus.api import Fields, ReconcilerBus
+from minuet.cas.plans import PlanCache
 from minuet.model.errors import NotFound, Unavailable
 from minuet.model.state import Head
 from minuet.service import stopped_within
@@ -22,7 +23,6 @@ from minuet.store.history import LiveRun
 
 from .lost_tokens import LostTokens
 from .metrics import RESTORES
-from .plans import Plans
 from .ports import Cas
 from .restore import RestoreMaker
 
@@ -55,7 +55,7 @@ class Reconciler:
     ) -> None:
         self._database = database
         self._bus = bus
-        plans = Plans(cas)
+        plans = PlanCache(cas)
         self._maker = RestoreMaker(cas, plans)
         self._lost = LostTokens(bus, plans, clock=clock)
         self._interval_s = interval_s

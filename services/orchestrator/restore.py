@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from minuet.cas.plans import PlanCache
 from minuet.ir.fold import fold, plans_needed
 from minuet.ir.plan import Plan
 from minuet.model.event import Event
@@ -15,7 +16,6 @@ from minuet.model.signal import Restore
 from minuet.model.token import CasRef
 from minuet.store.history import StoredRun
 
-from .plans import Plans
 from .start import start_of
 
 _decode_events = msgspec.json.Decoder(list[Event]).decode
@@ -31,7 +31,7 @@ class Cas(Protocol):
 class RestoreMaker:
     """Folds histories."""
 
-    def __init__(self, cas: Cas, plans: Plans) -> None:
+    def __init__(self, cas: Cas, plans: PlanCache) -> None:
         self._cas = cas
         self._plans = plans
 

@@ -55,8 +55,8 @@ async def fill(core: Core, api: httpx.AsyncClient, record: History, document: Js
         )
     digest = await core.cas.put("default", msgspec.json.encode(MARK))
     return {
-        "run_id": run, "node_id": "one", "node": "one", "number": 0, "approval_id": "apr-1", "digest": digest,
-        "name": "greet", "version": 1,
+        "run_id": run, "node_id": "one", "node": "one", "number": 0,
+        "approval_id": "apr-1", "digest": digest, "name": "greet", "version": 1,
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Self
 import msgspec
 
 from minuet.bus.api import Entry
+from minuet.cas.plans import PlanCache
 from minuet.ir.fold import fold
 from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
@@ -21,7 +22,6 @@ from minuet.services.coordinator.batch import decode_batch
 from minuet.services.coordinator.clock import RedisClock
 from minuet.services.coordinator.loading import Loader
 from minuet.services.coordinator.partition import OwnedPartition
-from minuet.services.coordinator.plans import PlanCache
 from minuet.services.coordinator.routing import BatchRouter
 
 from .harness import Bench, decode_events

@@ -121,7 +121,7 @@ async def test_store_that_fails_while_routing_leaves_no_half_applied_batch(
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(routing, "advance", breaks)
-    desk.router._loader._plans._plans.clear()
+    desk.router._loader._plans._plans._kept.clear()
     bench.blobs.get, get = away, bench.blobs.get  # type: ignore[method-assign]
     await desk.done("3-a/n0/1/1")
     await desk.done("3-b/n0/1/1")

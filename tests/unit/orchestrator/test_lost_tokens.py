@@ -9,12 +9,12 @@ import pytest
 
 from minuet.bus.api import Delivery, Done
 from minuet.bus.memory_stream import Stream
+from minuet.cas.plans import PlanCache
 from minuet.model.ir import Ir, IrEdge, IrNode
 from minuet.model.state import Head
 from minuet.services.orchestrator import lost_tokens
 from minuet.services.orchestrator.lost_tokens import LostTokens
 from minuet.services.orchestrator.metrics import REEMIT_SKIPPED
-from minuet.services.orchestrator.plans import Plans
 from tests.unit.coordinator.harness import Bench
 
 RUN = "0-r"
@@ -43,7 +43,7 @@ class Scene:
         self.bench = bench
         self.bus = bench.bus
         self.now = 0.0
-        self.lost = LostTokens(self.bus, Plans(bench.blobs), clock=lambda: self.now)
+        self.lost = LostTokens(self.bus, PlanCache(bench.blobs), clock=lambda: self.now)
 
     async def sweep(self, at: float) -> int:
         self.now = at
