@@ -27,7 +27,9 @@ from .writer import Writer
 
 log = structlog.get_logger()
 
-READ_COUNT: Final = 64  # entries a partition: one holds up to 512 signals' worth of transitions
+FIRST_COUNT: Final = 4  # entries a partition: one holds up to 512 signals' worth of transitions
+LAST_COUNT: Final = 64
+READ_BYTES: Final = 32 * 1024 * 1024
 BLOCK_MS: Final = 500
 BUSY_TRANSITIONS: Final = 64
 GATHER_S: Final = 0.02
@@ -55,6 +57,7 @@ class Recorder:
         self._writer = Writer(database, bus)
         self._partitions = Partitions(database)
         self._trouble: str | None = "starting"
+        self._count = FIRST_COUNT
 
     @property
     def trouble(self) -> str | None:
@@ -81,7 +84,9 @@ class Recorder:
     async def turn(self) -> int:
         """Record what is there, or wait for the first entry; how many transitions were read."""
         cursors = dict.fromkeys(await self._partitions.known(), START)
-        entries = await self._bus.read_events(cursors, count=READ_COUNT, block_ms=self._block_ms)
+        entries = await self._bus.read_events(cursors, count=self._count, block_ms=self._block_ms)
+        size_bytes = sum(len(value) for entry in entries for _, value in entry.fields)
+        self._count = next_count(self._count, size_bytes)
         _note_lag([entry.id for entry in entries])
         recorded = 0
         for batch in batches(entries):
@@ -126,6 +131,14 @@ class Recorder:
         # What is away heals itself; an answer that refuses our statements needs a person.
         report = log.warning if isinstance(error, Unavailable) else log.error
         report("recording_failed", code=code, reason=str(error))
+
+
+def next_count(count: int, size_bytes: int) -> int:
+    """How many entries of a partition to read after `count` of each came to `size_bytes`.
+
+    Entries have up to 8 MiB, and after an outage many wait: what is read must fit into memory.
+    """
+    return max(1, count // 2) if size_bytes > READ_BYTES else min(LAST_COUNT, 2 * count)
 
 
 def _note_lag(ids: list[str]) -> None:

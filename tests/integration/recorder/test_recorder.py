@@ -77,13 +77,15 @@ async def test_a_failed_run_keeps_its_error_even_with_a_nul_in_it(
 async def test_several_transitions_of_a_run_fit_in_one_batch(
     database: Database, database_url: str, owner: Owner, recorder: Recorder
 ) -> None:
+    """Every turn reads more: 4 entries, 8, 16."""
     others = [run_named(f"b{i}") for i in range(20)]
     await accept(database_url, RUN, *others)
     prev = ""
     for seq in range(1, 30):
         more = [transition(o, seq=1) for o in others] if seq == 7 else []
         prev = await owner.commit(transition(RUN, seq=seq, prev=prev), *more)
-    await recorder.turn()
+    while await recorder.turn():
+        pass
     assert [first for first, _, _ in await history(database)] == list(range(1, 30))
     assert all([len(await history(database, o)) == 1 for o in others])
 
