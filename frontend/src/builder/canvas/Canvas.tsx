@@ -91,7 +91,9 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
       const chosen = new Set(useBuilder.getState().selection.nodes)
       const choices = changes.filter((change) => change.type === 'select')
       for (const { id, selected } of choices) selected ? chosen.add(id) : chosen.delete(id)
-      if (choices.length > 0) select({ nodes: [...chosen] })
+      // A click on a line lets go of the step after it chose the line: that choice stays.
+      const { edge } = useBuilder.getState().selection
+      if (choices.length > 0 && (chosen.size > 0 || edge === null)) select({ nodes: [...chosen] })
       setNodes((before) =>
         applyNodeChanges(
           changes.filter(({ type }) => type !== 'remove'),
