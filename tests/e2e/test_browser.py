@@ -15,6 +15,7 @@ from tests.suite import Suite
 from tests.support.browser import SITE, chromium, watched_page
 from tests.support.waiting import until
 
+from .canvas import connect, drag_step, write
 from .rig import Json, Rig, chain, document
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial]
@@ -91,31 +92,6 @@ def approve(rig: Rig, run: str, node: str) -> None:
 
 def card(page: Page, title: str, state: str) -> Locator:
     return page.get_by_role("img", name=f"{title}: {state}", exact=True)
-
-
-def write(page: Page, field: Locator, text: str) -> None:
-    """Click into a field and type in place of what it holds."""
-    field.click()
-    page.keyboard.press("Control+A")
-    page.keyboard.type(text)
-    page.keyboard.press("Tab")
-
-
-def drag_step(page: Page, type: str, x: int, y: int) -> None:
-    """From the palette to a place on the canvas."""
-    canvas = page.locator("#flow-canvas")
-    page.locator(f"[data-type={type}]").drag_to(canvas, target_position={"x": x, "y": y})
-
-
-def connect(page: Page, source: str, port: str, target: str) -> None:
-    """Drag from a way out of one step to the way into another."""
-    start = page.locator(f"[data-step={source}] .source[data-handleid={port}]")
-    end = page.locator(f"[data-step={target}] .target")
-    start.hover()
-    page.mouse.down()
-    end.hover()
-    end.hover()  # a drag needs a move on its way and one on the spot
-    page.mouse.up()
 
 
 def event_ids(page: Page) -> list[int]:
