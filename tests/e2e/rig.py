@@ -92,6 +92,10 @@ class Rig:
         until(lambda: self.serves(worker, type_), f"{module} serves {type_}")
         return worker
 
+    def serving(self, type_: str) -> int:
+        """How many workers the API lists for a type."""
+        return sum(type_ in each["types"] for each in self.get("/workers")["items"])
+
     def serves(self, worker: Worker, type_: str) -> bool:
         # By pid: a worker that died while nobody could be told is listed for a while yet.
         listed = self.get("/workers")["items"]
