@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from minuet.model.token import Outcome
+from tests.unit.agent_runner.support import KEY, agents, live, schema
 from tests.unit.worker.support import output, running
-
-from .support import KEY, agents, live, schema
 
 pytestmark = pytest.mark.anyio
 SORT = {"op": "table_sort", "by": "n", "rows": [{"n": 2}, {"n": 1}]}
