@@ -16,7 +16,6 @@ from playwright.sync_api import Locator, Page, expect
 from minuet.model.yaml import parse_yaml
 from tests.suite import Suite
 from tests.support.browser import SITE, chromium, watched_page
-from tests.support.waiting import until
 
 from .canvas import click_connection, connect, drag_step, write
 from .rig import Json, Rig
@@ -37,26 +36,19 @@ SWITCH = f"xpath=ancestor::*[.//button[{LABEL}]][1]//button[{LABEL}]"
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
-    """A suite with the example's services and its worker."""
+    """A suite with the example's services."""
     assert SITE.exists(), "the front end is not built: make setup"
     with Suite(tmp_path / ".minuet") as suite, ExitStack() as stack:
         made = Rig(suite, tmp_path / "ledger")
         stack.callback(made.close)
-        env = {"MINUET_DATA_DIR": str(suite.data_dir)}
-        stack.enter_context(running([str(EXAMPLE / "services.py")], env))
-        worker = ["-m", "minuet.cli.main", "worker", str(EXAMPLE / "nodes.py")]
-        stack.enter_context(running(worker, env))
-        until(lambda: serves(made, "rate_lead"), "the worker serves rate_lead")
+        stack.enter_context(running(made, str(EXAMPLE / "services.py")))
         yield made
 
 
-def serves(rig: Rig, type: str) -> bool:
-    return any(type in worker["types"] for worker in rig.get("/workers")["items"])
-
-
 @contextmanager
-def running(arguments: list[str], env: dict[str, str]) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, *arguments], env=os.environ | env)
+def running(rig: Rig, *arguments: str) -> Iterator[None]:
+    env = os.environ | {"MINUET_DATA_DIR": str(rig.suite.data_dir)}
+    process = subprocess.Popen([sys.executable, *arguments], env=env)
     try:
         yield
     finally:
@@ -65,8 +57,14 @@ def running(arguments: list[str], env: dict[str, str]) -> Iterator[None]:
 
 
 def test_the_workflow_of_the_readme_is_drawn_saved_and_run(rig: Rig) -> None:
-    with chromium() as browser, watched_page(browser, rig.suite.url) as page:
+    with ExitStack() as stack:
+        page = stack.enter_context(watched_page(stack.enter_context(chromium()), rig.suite.url))
         page.goto(f"/flows/new#key={rig.suite.api_key}")
+        expect(page.locator("[data-type=http]")).to_be_visible()
+        expect(page.locator("[data-type=rate_lead]")).to_have_count(0)
+        # A worker that comes while the flow is open: its steps appear in the palette.
+        worker = ["-m", "minuet.cli.main", "worker", str(EXAMPLE / "nodes.py")]
+        stack.enter_context(running(rig, *worker))
         panel = page.get_by_label("Settings of what is selected")
         for node in README["nodes"]:
             drag_step(page, node["type"], *PLACES[node["id"]])
