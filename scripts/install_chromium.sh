@@ -10,11 +10,5 @@ find_chromium() {
 }
 
 find_chromium && exit 0
-if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-  echo "no Chromium here: install the package chromium, or set MINUET_CHROMIUM to one" >&2
-  exit 1
-fi
-export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq >&2
-apt-get install -qq -y --no-install-recommends chromium >&2
+"$(dirname -- "$0")/install_package.sh" chromium "set MINUET_CHROMIUM to one"
 find_chromium

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
+from .programs import find_program
+
 ROOT = Path(__file__).parents[2]
-INSTALLER = ROOT / "scripts" / "install_chromium.sh"
 SITE = ROOT / "frontend" / "dist" / "index.html"
 OPTIONS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 SIZE = {"width": 1440, "height": 1400}
 WAIT_MS = 15_000
-INSTALL_S = 300
-
-
-def chromium_path() -> str:
-    """Found, or installed where that may be done. Without one the test fails in CI, and is skipped
-    elsewhere."""
-    done = subprocess.run(
-        [str(INSTALLER)], capture_output=True, text=True, timeout=INSTALL_S, check=False
-    )
-    if done.returncode == 0:
-        return done.stdout.split()[0]
-    reason = f"NO BROWSER TEST WAS RUN: {done.stderr.strip()}"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    path = chromium_path()
+    (path,) = find_program("install_chromium.sh", "BROWSER TEST")
     expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)

@@ -6,19 +6,24 @@ import re
 import runpy
 import shutil
 import stat
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.support.compose import compose_programs, config, read_services, write_env
+
 from .dockerfile import read_dockerfile
 
 ROOT = Path(__file__).parents[3]
 SERVERS = {"valkey", "postgres"}
 LOCAL = {"up", "dev_llm"}  # for a developer's machine only
-REQUIRED = ("POSTGRES_PASSWORD", "VALKEY_PASSWORD", "MINUET_API_KEY")
+REQUIRED = ("POSTGRES_PASSWORD", "VALKEY_PASSWORD", "MINUET_API_KEY", "MINUET_AGENT_KEY")
+HOLDERS = {
+    "MINUET_API_KEY": {"orchestrator"},
+    "MINUET_AGENT_KEY": {"orchestrator", "agent_runner"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +39,7 @@ def services(text: str) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def env_file(tmp_path: Path) -> Path:
-    """`.env`, as the script writes it into a folder."""
-    shutil.copy(ROOT / ".env.example", tmp_path)
-    script = runpy.run_path(str(ROOT / "scripts" / "compose_env.py"))
-    assert script["main"](tmp_path) == 0
-    return tmp_path / ".env"
+    return write_env(tmp_path)
 
 
 def pairs_of(file: Path) -> dict[str, str]:
@@ -120,8 +121,8 @@ def test_no_secret_has_a_default(text: str, services: dict[str, dict[str, Any]])
         assert all(use.startswith(f"${{{name}:?") for use in uses), uses
     example = pairs_of(ROOT / ".env.example")
     assert {name: example[name] for name in REQUIRED} == dict.fromkeys(REQUIRED, "")
-    holders = [name for name, each in services.items() if "${MINUET_API_KEY" in str(each)]
-    assert holders == ["orchestrator"]
+    for key, holders in HOLDERS.items():
+        assert {name for name, each in services.items() if f"${{{key}:" in str(each)} == holders
 
 
 def test_example_names_every_variable(text: str) -> None:
@@ -129,16 +130,34 @@ def test_example_names_every_variable(text: str) -> None:
     assert used == set(pairs_of(ROOT / ".env.example"))
 
 
-def test_script_fills_secrets_and_never_writes_twice(env_file: Path) -> None:
+def fill(folder: Path) -> None:
+    assert runpy.run_path(str(ROOT / "scripts" / "compose_env.py"))["main"](folder) == 0
+
+
+def test_script_fills_secrets_and_never_changes_one(env_file: Path) -> None:
     pairs = pairs_of(env_file)
     secrets = [pairs[name] for name in REQUIRED]
     assert len(set(secrets)) == len(REQUIRED)
     assert all(re.fullmatch(r"[0-9a-f]{48}", secret) for secret in secrets)
     assert stat.S_IMODE(env_file.stat().st_mode) == 0o600
     before = env_file.read_text()
-    script = runpy.run_path(str(ROOT / "scripts" / "compose_env.py"))
-    assert script["main"](env_file.parent) == 1
+    fill(env_file.parent)
     assert env_file.read_text() == before
+
+
+def test_script_gives_an_older_env_the_secret_that_it_lacks(tmp_path: Path) -> None:
+    shutil.copy(ROOT / ".env.example", tmp_path)
+    file = tmp_path / ".env"
+    file.write_text("POSTGRES_PASSWORD=old\nVALKEY_PASSWORD=old\nMINUET_API_KEY=\nMINE=1")
+    fill(tmp_path)
+    pairs = pairs_of(file)
+    assert (pairs["POSTGRES_PASSWORD"], pairs["VALKEY_PASSWORD"], pairs["MINE"]) == (
+        "old",
+        "old",
+        "1",
+    )
+    assert len({pairs["MINUET_API_KEY"], pairs["MINUET_AGENT_KEY"]} - {""}) == 2
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_context_holds_what_the_dockerfile_copies() -> None:
@@ -151,42 +170,20 @@ def test_context_holds_what_the_dockerfile_copies() -> None:
     assert all((ROOT / name).exists() for name in names)
 
 
-def compose_command() -> list[str] | None:
-    """Compose as a plugin of docker, or as a program of its own."""
-    for command in (["docker", "compose"], ["docker-compose"]):
-        if shutil.which(command[0]):
-            version = [*command, "version"]
-            if subprocess.run(version, capture_output=True, check=False).returncode == 0:
-                return command
-    return None
+def test_compose_reads_the_file(env_file: Path) -> None:
+    pairs = pairs_of(env_file)
+    for program in compose_programs():
+        shown = read_services(program, env_file.parent)
+        for name in set(shown) - SERVERS:
+            url = shown[name]["environment"]["MINUET_REDIS_URL"]
+            assert url == f"redis://:{pairs['VALKEY_PASSWORD']}@valkey:6379/0"
+        assert pairs["VALKEY_PASSWORD"] in shown["valkey"]["command"]
 
 
-@pytest.fixture
-def compose(tmp_path: Path) -> list[str]:
-    command = compose_command()
-    if command is None:
-        pytest.skip("neither `docker compose` nor `docker-compose` is here: the file was not read")
-    shutil.copy(ROOT / "docker-compose.yml", tmp_path)
-    return [*command, "--file", str(tmp_path / "docker-compose.yml")]
-
-
-def test_compose_reads_the_file(compose: list[str], env_file: Path) -> None:
-    run = subprocess.run(
-        [*compose, "config"], cwd=env_file.parent, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    shown = yaml.safe_load(run.stdout)["services"]
-    password = pairs_of(env_file)["VALKEY_PASSWORD"]
-    for name in set(shown) - SERVERS:
-        assert (
-            shown[name]["environment"]["MINUET_REDIS_URL"] == f"redis://:{password}@valkey:6379/0"
-        )
-    assert password in shown["valkey"]["command"]
-
-
-def test_compose_refuses_to_start_without_secrets(compose: list[str], tmp_path: Path) -> None:
-    run = subprocess.run(
-        [*compose, "config"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert run.returncode != 0
-    assert "run scripts/compose_env.py" in run.stderr
+@pytest.mark.parametrize("secret", REQUIRED)
+def test_compose_refuses_to_start_without_a_secret(env_file: Path, secret: str) -> None:
+    env_file.write_text(re.sub(rf"^{secret}=.*$", "", env_file.read_text(), flags=re.MULTILINE))
+    for program in compose_programs():
+        done = config(program, env_file.parent)
+        assert done.returncode != 0
+        assert "run scripts/compose_env.py" in done.stderr

@@ -6,22 +6,23 @@ Paths of the image become paths in a temporary folder. What only makes sense as 
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
+from minuet.client import Client
+from tests.support.compose import compose_programs, read_services, write_env
 from tests.support.waiting import until
 
+from .containers import Container, containers
 from .dockerfile import Stage, read_dockerfile
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
@@ -84,20 +85,29 @@ class Image:
         )
         assert run.returncode == 0, f"{command}\n{run.stdout}\n{run.stderr}"
 
-    def start(self, command: list[str], env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-        """A container's process: the image's environment and nothing of this one."""
-        stage = self.stages["run"]
-        image_env = {name: self.mapped(value) for name, value in stage.environment().items()}
-        image_env["PATH"] = image_env["PATH"].replace("$PATH", "/usr/bin:/bin")
-        program, *arguments = [*stage.last_list("ENTRYPOINT"), *command]
-        found = shutil.which(program, path=image_env["PATH"])
-        assert found == self.mapped(f"/opt/minuet/bin/{program}")
+    def command(self, words: list[str]) -> tuple[list[str], dict[str, str]]:
+        """What runs in place of `words` in a container, and the image's environment."""
+        env = {name: self.mapped(value) for name, value in self.stages["run"].environment().items()}
+        env["PATH"] = env["PATH"].replace("$PATH", "/usr/bin:/bin")
+        found = shutil.which(words[0], path=env["PATH"])
+        assert found == self.mapped(f"/opt/minuet/bin/{words[0]}")
+        return [found, *words[1:]], env
+
+    def start(self, container: Container, log: Path) -> subprocess.Popen[bytes]:
+        """A container's process: the environment of image and Compose, and nothing of this one."""
+        entrypoint = self.stages["run"].last_list("ENTRYPOINT")
+        words, env = self.command([*entrypoint, *container.command])
         folder = self.root / "tmp"
         folder.mkdir(exist_ok=True)
         with log.open("wb") as output:
             return subprocess.Popen(
-                [found, *arguments], cwd=folder, env=image_env | env, stdout=output, stderr=output
+                words, cwd=folder, env=env | container.env, stdout=output, stderr=output
             )
+
+    def is_healthy(self, container: Container) -> bool:
+        """What the container's own health check says."""
+        words, env = self.command(container.health_check)
+        return subprocess.run(words, env=env, capture_output=True, check=False).returncode == 0
 
 
 def copy_in(source: Path, target: Path) -> None:
@@ -115,15 +125,23 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 
 @pytest.fixture
-def env(valkey_url: str, empty_database_url: str, key_prefix: str) -> dict[str, str]:
-    """What docker-compose.yml gives to every process, with servers and ports of this test."""
-    return {
+def services(tmp_path: Path) -> dict[str, dict[str, Any]]:
+    """docker-compose.yml, as Compose understands it with an `.env` of the script."""
+    write_env(tmp_path)
+    return read_services(compose_programs()[0], tmp_path)
+
+
+@pytest.fixture
+def suite(
+    services: dict[str, dict[str, Any]], valkey_url: str, empty_database_url: str, key_prefix: str
+) -> dict[str, Container]:
+    """What Compose would start, with the embedded servers in place of its own."""
+    servers = {
         "MINUET_REDIS_URL": valkey_url,
         "MINUET_KEY_PREFIX": key_prefix,
         "MINUET_DATABASE_URL": empty_database_url,
-        "MINUET_BOOTSTRAP_API_KEY": "a-key-of-this-test",
-        "MINUET_DRAIN_TIMEOUT_S": "3",
     }
+    return containers(services, servers)
 
 
 @pytest.fixture
@@ -133,33 +151,6 @@ def processes() -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     for process in started.values():
         process.kill()
         process.wait()
-
-
-def commands() -> dict[str, list[str]]:
-    """Of our own services in docker-compose.yml."""
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    return {
-        name: each["command"]
-        for name, each in services.items()
-        if each.get("command", [""])[0].startswith("minuet.")
-    }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 def test_the_build_holds_the_compiled_extensions_and_no_tools(image: Image) -> None:
@@ -173,34 +164,34 @@ def test_the_build_holds_the_compiled_extensions_and_no_tools(image: Image) -> N
     assert not installed & {"pytest", "mypy", "hypothesis", "uv", "cython"}
 
 
-def test_the_default_command_is_the_api(image: Image) -> None:
+def test_the_default_command_is_the_api(image: Image, services: dict[str, dict[str, Any]]) -> None:
     stage: Stage = image.stages["run"]
-    assert stage.last_list("CMD") == commands()["orchestrator"]
+    assert stage.last_list("CMD") == services["orchestrator"]["command"]
 
 
 @pytest.mark.serial
-def test_every_service_starts_and_stops_as_the_image_would(
+def test_the_suite_of_compose_starts_and_stops_as_the_image_would(
     image: Image,
-    env: dict[str, str],
+    suite: dict[str, Container],
     processes: dict[str, subprocess.Popen[bytes]],
     tmp_path: Path,
 ) -> None:
-    wanted = commands()
-    migrate = image.start(wanted.pop("migrate"), env, tmp_path / "migrate.log")
+    migrate = image.start(suite.pop("migrate"), tmp_path / "migrate.log")
     assert migrate.wait(timeout=60) == 0, (tmp_path / "migrate.log").read_text()
-    probes: dict[str, int] = {}
-    for name, command in wanted.items():
-        ports = {
-            variable: str(free_port())
-            for variable in ("MINUET_PORT", "MINUET_FANOUT_PORT", "MINUET_METRICS_PORT")
-        }
-        own = "MINUET_PORT" if name == "orchestrator" else "MINUET_METRICS_PORT"
-        probes[name] = int(ports[own])
-        processes[name] = image.start(command, env | ports, tmp_path / f"{name}.log")
-    for name, port in probes.items():
-        until(partial(is_ready, port), f"{name} is ready", timeout_s=90)
+    assert "coordinator-2" in suite
+    for name, container in suite.items():
+        processes[name] = image.start(container, tmp_path / f"{name}.log")
+    for name, container in suite.items():
+        until(partial(image.is_healthy, container), f"{name} is healthy", timeout_s=90)
         assert processes[name].poll() is None, (tmp_path / f"{name}.log").read_text()
+    agents_key_is_good(suite["agent_runner"])
     for process in processes.values():
         process.send_signal(signal.SIGTERM)
     codes = {name: process.wait(timeout=30) for name, process in processes.items()}
-    assert codes == dict.fromkeys(wanted, 0)
+    assert codes == dict.fromkeys(suite, 0)
+
+
+def agents_key_is_good(runner: Container) -> None:
+    """With the address and the key that it was given, the agent runner is known as an agent."""
+    with Client(runner.env["MINUET_URL"], runner.env["MINUET_API_KEY"]) as client:
+        assert client.info().principal == "agent"
