@@ -10,9 +10,8 @@ import uvloop
 from minuet.model.errors import MinuetError
 from minuet.settings import Settings, SettingsError
 from minuet.telemetry.logging import configure_logging
+from minuet.worker.hitl import hitl_spec
 from minuet.worker.process import run_worker
-
-from .nodes import node_specs
 
 
 def main() -> int:
@@ -24,7 +23,7 @@ def main() -> int:
         return 2
     configure_logging("hitl_worker", settings.log.level)
     try:
-        uvloop.run(run_worker(node_specs(), settings, kind="hitl", env=os.environ))
+        uvloop.run(run_worker([hitl_spec()], settings, kind="hitl", env=os.environ))
     except MinuetError as exc:
         sys.stderr.write(f"{exc}\n")
         return 1

@@ -1,4 +1,7 @@
-"""The node function of this service: from a config to the question that people see."""
+"""The `hitl` node: from a config to the question that people see.
+
+Here, and not in the service that serves it, because `minuet.testing` asks the same questions.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,9 @@ from minuet.ir.schema_faults import BadSchema, Checker
 from minuet.model.duration import duration_ms
 from minuet.model.errors import InvalidInput, TerminalError
 from minuet.model.token import ApprovalRequest
-from minuet.worker.registry import NodeSpec, declare
-from minuet.worker.result import Result
 
-from .config import HitlConfig
+from .registry import NodeSpec, declare
+from .result import Result
 
 # The question travels inside of events, and what was decided on inside of an output.
 MAX_BYTES: Final = 64 * 1024
@@ -22,8 +24,21 @@ MAX_BYTES: Final = 64 * 1024
 _encode = msgspec.json.Encoder().encode
 
 
-def node_specs() -> list[NodeSpec]:
-    return [declare(builtin_node_types()["hitl"], hitl)]
+class HitlConfig(msgspec.Struct, frozen=True):
+    """The rendered config; `schemas/node-types/hitl.json` is normative. `on_timeout` is for the
+    owner of the run, who alone knows whether an edge listens."""
+
+    message: str
+    payload: Any = None
+    form: dict[str, Any] | None = None
+    assignees: list[str] = []
+    groups: list[str] = []
+    timeout: str | None = None
+    on_timeout: str = "reject"
+
+
+def hitl_spec() -> NodeSpec:
+    return declare(builtin_node_types()["hitl"], hitl)
 
 
 async def hitl(config: HitlConfig) -> Result:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from minuet.model.token import ApprovalRequest, Outcome
-from minuet.services.hitl_worker.nodes import node_specs
+from minuet.worker.hitl import hitl_spec
 from tests.unit.worker.support import Bench
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +23,7 @@ def anyio_backend() -> str:
 
 def bench(**env: str) -> Bench:
     made = Bench([], env)
-    made.specs = node_specs()
+    made.specs = [hitl_spec()]
     return made
 
 
