@@ -21,6 +21,7 @@ from .journal import Blobs, Journal, Moved
 from .json_mode import JsonMode
 from .model import Model, Models
 from .native import Native
+from .shown import turns_of
 from .talk import Talk
 from .tools.catalogue import Catalogue
 from .tools.tool import Tool
@@ -52,6 +53,8 @@ class AgentRunner:
                 if talk.entries:
                     metrics.RESUMED.inc()
                     ctx.log.info("resumed", turns=talk.turns)
+                    for turn in turns_of(talk.entries, dialect):
+                        ctx.turn(turn)
                 try:
                     return await converse(talk, dialect, journal, model, hands, ctx)
                 except Moved:
@@ -81,6 +84,7 @@ async def converse(
             entry = await ask(talk, dialect, model, ctx)
         await journal.add(entry)
         talk.add(entry)
+        ctx.turn(turns_of(talk.entries, dialect)[-1])
 
 
 async def ask(talk: Talk, dialect: Dialect, model: Model, ctx: Context) -> Replied:

@@ -1,5 +1,5 @@
-"""What workers tell beside the history: logs, starts and progress of nodes, kept as well as it
-goes."""
+"""What workers tell beside the history: logs, starts and progress of nodes and what models say,
+kept as well as it goes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from minuet.bus.api import Entry, RecorderBus
 from minuet.model.errors import Unavailable
 from minuet.model.event import LiveEvent
 from minuet.service import stopped_within
-from minuet.store import live
+from minuet.store import live, turns
 from minuet.store.database import Database
 from minuet.store.history import without_nul
 
@@ -100,6 +100,10 @@ async def _store(c: Connection, entries: list[Entry]) -> None:
     if told:
         await live.store_progress(c, told)
         metrics.LIVE.labels("node.progress").inc(len(told))
+    said = [event for event in events if event.type in ("node.delta", "node.turn")]
+    if said:
+        await turns.store_turns(c, said)
+        metrics.LIVE.labels("node.turn").inc(len(said))
 
 
 def _read(entry: Entry) -> LiveEvent | None:

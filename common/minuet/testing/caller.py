@@ -16,7 +16,7 @@ from minuet.model.canonical import digest
 from minuet.model.node_type import NodeType
 from minuet.model.status import ERROR, TIMEOUT
 from minuet.model.token import CasRef, Failure, Outcome, TaskToken
-from minuet.worker.context import Context
+from minuet.worker.context import Context, Turn
 from minuet.worker.execution import Execution
 from minuet.worker.options import WorkerOptions
 from minuet.worker.outcome import (
@@ -179,6 +179,9 @@ class Caller:
 
     def delta(self, execution: Execution, turn: int, text: str, restart: bool) -> None:
         """Nor does anybody read along."""
+
+    def turn(self, execution: Execution, turn: Turn) -> None:
+        """Or afterwards: what a turn led to is in its node's output."""
 
 
 def _fake_spec(name: str) -> NodeSpec:

@@ -5,10 +5,32 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from minuet.model.token import TaskToken
 
 if TYPE_CHECKING:
     from .execution import Execution
+
+
+class ToolUse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A tool that a model called. `result` is None while the call runs."""
+
+    name: str
+    arguments: str
+    result: str | None = None
+    is_error: bool = False
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished turn of a model: `turn` counts 1, 2, 3 ... in one execution."""
+
+    turn: int
+    text: str
+    calls: list[ToolUse] = []
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 class LiveSink(Protocol):
@@ -21,6 +43,8 @@ class LiveSink(Protocol):
     def progress(self, execution: Execution, fraction: float | None, message: str) -> None: ...
 
     def delta(self, execution: Execution, turn: int, text: str, restart: bool) -> None: ...
+
+    def turn(self, execution: Execution, turn: Turn) -> None: ...
 
 
 class NodeLog:
@@ -68,12 +92,17 @@ class Context:
         self._sink.progress(self._execution, fraction, message)
 
     def delta(self, turn: int, text: str, *, restart: bool = False) -> None:
-        """Show a piece of what a model says while it says it; nothing keeps it.
+        """Show a piece of what a model says while it says it; `turn` replaces it.
 
         Secrets are masked within one piece only: end pieces between words. `restart` tells that
         this turn is being said anew.
         """
         self._sink.delta(self._execution, turn, text, restart)
+
+    def turn(self, turn: Turn) -> None:
+        """Show a finished turn of a model, secrets masked and long texts cut. The same turn again
+        replaces what was told of it."""
+        self._sink.turn(self._execution, turn)
 
     @property
     def cancelled(self) -> bool:

@@ -17,7 +17,8 @@ class Execution:
 
     `stop_reason` is set once, on the loop or by the heartbeat thread; node code sees it as
     `ctx.cancelled`. `scope` holds the secrets that its config has read.
-    `interrupted`: the loop has thrown CancelledError into it.
+    `interrupted`: the loop has thrown CancelledError into it. `told` is how many characters of
+    each turn of a model were shown.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Execution:
         "stop_reason",
         "token",
         "token_id",
+        "told",
     )
 
     def __init__(
@@ -52,6 +54,7 @@ class Execution:
         self.announced = False
         self.interrupted = False
         self.scope: SecretScope | None = None
+        self.told: dict[int, int] = {}
         self._event: asyncio.Event | None = None
 
     def stop(self, reason: StopReason) -> bool:

@@ -15,6 +15,7 @@ from minuet.model.errors import Unavailable
 from minuet.model.event import LiveEvent
 
 from .clock import Clock
+from .context import Turn
 from .execution import Execution
 from .metrics import LIVE_DROPPED
 
@@ -22,6 +23,9 @@ MAX_WAITING = 10_000
 MAX_BATCH = 500
 MAX_MESSAGE = 8_192
 MAX_FIELDS = 16_384
+MAX_TURN = 65_536
+MAX_CALLS = 64
+MAX_CALL = 4_096
 FLUSH_S = 0.1
 
 log = structlog.get_logger()
@@ -56,10 +60,20 @@ class LiveBuffer:
         self._put(execution, "node.progress", data)
 
     def delta(self, execution: Execution, turn: int, text: str, restart: bool) -> None:
-        data: dict[str, Any] = {"turn": turn, "text": masked(execution, text)}
+        shown = masked(execution, text)
+        told = execution.told
+        at = 0 if restart else told.get(turn, 0)
+        told[turn] = at + len(shown)
+        data: dict[str, Any] = {"turn": turn, "at": at, "text": shown}
         if restart:
             data["restart"] = True
         self._put(execution, "node.delta", data)
+
+    def turn(self, execution: Execution, turn: Turn) -> None:
+        shown = msgspec.to_builtins(turn)
+        if execution.scope:
+            shown = execution.scope.mask(shown)
+        self._put(execution, "node.turn", bounded_turn(shown))
 
     def _put(
         self, execution: Execution, kind: str, data: dict[str, Any], time: int | None = None
@@ -99,6 +113,22 @@ class LiveBuffer:
 def masked(execution: Execution, text: str) -> str:
     text = str(text)[:MAX_MESSAGE]
     return execution.scope.mask_text(text) if execution.scope else text
+
+
+def bounded_turn(shown: dict[str, Any]) -> dict[str, Any]:
+    """Cut after it was masked: half a secret meets no mask."""
+    calls = [
+        {
+            name: cut(value, MAX_CALL) if isinstance(value, str) else value
+            for name, value in call.items()
+        }
+        for call in shown["calls"][:MAX_CALLS]
+    ]
+    return {**shown, "text": cut(shown["text"], MAX_TURN), "calls": calls}
+
+
+def cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def bounded_fields(execution: Execution, fields: dict[str, Any]) -> dict[str, Any]:

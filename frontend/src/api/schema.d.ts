@@ -368,6 +368,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/nodes/{node}/turns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Turns of an agent
+         * @description What the model behind the node said and called, turn by turn, oldest first; the last one
+         *     as far as it has come. Best effort, beside the history.
+         */
+        get: operations["ApiV1RunsRunIdNodesTurnsGetTurns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/patches": {
         parameters: {
             query?: never;
@@ -940,6 +961,37 @@ export interface components {
             expires_at: string;
             ticket: string;
             url: string;
+        };
+        /** ToolCallView */
+        ToolCallView: {
+            /** @default  */
+            arguments?: string;
+            /** @default false */
+            is_error?: boolean;
+            name: string;
+            result?: string | null;
+        };
+        /** TurnPage */
+        TurnPage: {
+            items: components["schemas"]["TurnView"][];
+            next_cursor?: string | null;
+        };
+        /** TurnView */
+        TurnView: {
+            attempt: number;
+            calls?: components["schemas"]["ToolCallView"][];
+            finished: boolean;
+            gen: number;
+            /** @default 0 */
+            input_tokens?: number;
+            /** @default  */
+            model?: string;
+            /** @default 0 */
+            output_tokens?: number;
+            text: string;
+            /** Format: date-time */
+            time: string;
+            turn: number;
         };
         /** Verdict */
         Verdict: {
@@ -2225,6 +2277,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogPage"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1RunsRunIdNodesTurnsGetTurns: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Most items of a page */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                node: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TurnPage"];
                 };
             };
             /** @description The request is not valid */

@@ -26,6 +26,7 @@ from .schemas import (
     NodePage,
     RunPage,
     StartBody,
+    TurnPage,
 )
 from .starting import check_key
 
@@ -163,6 +164,24 @@ async def get_logs(
     return await core.runs.logs(request.user, run_id, node, cursor=cursor, limit=limit)
 
 
+@get(
+    "/{run_id:str}/nodes/{node:str}/turns",
+    responses=problems(401, 404, 503),
+    summary="Turns of an agent",
+)
+async def get_turns(
+    core: FromCore,
+    request: ApiRequest,
+    run_id: FromPath[str],
+    node: FromPath[str],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> TurnPage:
+    """What the model behind the node said and called, turn by turn, oldest first; the last one
+    as far as it has come. Best effort, beside the history."""
+    return await core.runs.turns(request.user, run_id, node, cursor=cursor, limit=limit)
+
+
 @get("/{run_id:str}/events", responses=problems(401, 404, 503), summary="Events of a run")
 async def get_events(
     core: FromCore,
@@ -253,8 +272,8 @@ async def get_command(
 router = Router(
     "/runs",
     route_handlers=[
-        start_run, list_runs, get_run, list_nodes, get_node, get_logs, get_events, get_live,
-        get_document, cancel_run, get_command,
+        start_run, list_runs, get_run, list_nodes, get_node, get_logs, get_turns, get_events,
+        get_live, get_document, cancel_run, get_command,
     ],
     tags=["Runs"],
 )  # fmt: skip

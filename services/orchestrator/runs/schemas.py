@@ -85,6 +85,37 @@ class LogPage(msgspec.Struct, frozen=True):
     next_cursor: str | None = None
 
 
+class ToolCallView(msgspec.Struct, frozen=True):
+    """`arguments` is the text that the model wrote. `result` is null while the call runs. Long
+    texts are cut."""
+
+    name: str
+    arguments: str = ""
+    result: str | None = None
+    is_error: bool = False
+
+
+class TurnView(msgspec.Struct, frozen=True):
+    """What a model said and called in one turn. Until it is `finished`, `text` is what was said so
+    far. Turns count 1, 2, 3 ... in one execution (`gen`), whatever attempt they fell in."""
+
+    gen: int
+    turn: int
+    attempt: int
+    time: datetime
+    text: str
+    finished: bool
+    calls: list[ToolCallView] = []
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class TurnPage(msgspec.Struct, frozen=True):
+    items: list[TurnView]
+    next_cursor: str | None = None
+
+
 class LiveItem(msgspec.Struct, frozen=True):
     """`node.started` {worker}, `node.log` {level, message, fields}, or the latest `node.progress`
     {fraction, message} of an execution; best effort."""

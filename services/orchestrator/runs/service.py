@@ -9,10 +9,11 @@ import msgspec
 
 from minuet.model.errors import InvalidInput, NotFound
 from minuet.model.status import RUN_STATUS_BY_WORD, RunStatus
-from minuet.store import lookup, page, runs
+from minuet.store import lookup, page, runs, turns
 from minuet.store.database import Database
 from minuet.store.lookup import LogRow, ProgressRow, StartedRow
 from minuet.store.runs import RunRow
+from minuet.store.turns import TurnRow
 from minuet.views.runs import EVENTS, RunViews, event_views, line_view
 from minuet.views.schemas import EventView, NodeView, RunView
 
@@ -27,6 +28,8 @@ from .schemas import (
     LogView,
     NodePage,
     RunPage,
+    TurnPage,
+    TurnView,
 )
 
 
@@ -138,6 +141,19 @@ class Runs:
             [_log(row) for row in rows], page.encode_cursor(rows[-1].id) if more else None
         )
 
+    async def turns(
+        self, principal: Principal, id: str, node: str, *, cursor: str | None, limit: int
+    ) -> TurnPage:
+        after = page.decode_cursor(cursor, tuple[int, int]) if cursor else (0, 0)
+        await self.row(principal, id)
+        async with self._db.connection() as c:
+            rows = await turns.turns_of_node(c, id, node, after=after, limit=limit)
+        more = len(rows) == limit
+        return TurnPage(
+            [_turn(row) for row in rows],
+            page.encode_cursor(rows[-1].gen, rows[-1].turn) if more else None,
+        )
+
     async def live(
         self, principal: Principal, id: str, *, after: str | None, limit: int
     ) -> LivePage:
@@ -190,6 +206,17 @@ def _log(row: LogRow) -> LogView:
     return LogView(
         row.id, row.node, row.gen, row.attempt, row.time, row.level, row.message, row.fields
     )
+
+
+def _turn(row: TurnRow) -> TurnView:
+    known = {
+        "gen": row.gen, "turn": row.turn, "attempt": row.attempt, "time": row.time,
+        "text": row.text, "finished": row.details is not None,
+    }  # fmt: skip
+    try:
+        return msgspec.convert({**(row.details or {}), **known}, TurnView)
+    except msgspec.ValidationError:  # told by a worker of another kind: the text is shown
+        return msgspec.convert(known, TurnView)
 
 
 def _live_log(row: LogRow) -> LiveItem:

@@ -9,13 +9,14 @@ import pytest
 
 from minuet.bus.keys import partition_of
 from minuet.bus.redis import RedisBus
-from minuet.model.event import Event
+from minuet.model.event import Event, LiveEvent
 from minuet.model.ids import is_run_id
 from minuet.model.ir import Ir
 from minuet.model.signal import Command, Start
 from minuet.model.status import RunStatus
 from minuet.services.orchestrator.core import Core
 from minuet.services.orchestrator.metrics import UNCONFIRMED
+from minuet.store.turns import store_turns
 
 from .history import History
 
@@ -261,6 +262,31 @@ async def test_logs_and_starts_are_shown(
     await history.log(run, "one", "again")
     more = (await api.get(f"/runs/{run}/live", params={"after": live["after"]})).json()
     assert [item["data"]["message"] for item in more["items"]] == ["again"]
+
+
+async def test_turns_are_shown_page_by_page_and_what_was_said_of_the_last_one(
+    core: Core, api: httpx.AsyncClient, document: Json
+) -> None:
+    run = await start(api, document)
+    calls = [{"name": "sort", "arguments": "{}", "result": "[1]"}]
+    told: list[tuple[str, Json]] = [
+        ("node.turn", {"turn": 1, "text": "one", "calls": calls, "input_tokens": 7}),
+        ("node.turn", {"turn": 2, "text": "odd", "calls": "none of ours"}),
+        ("node.delta", {"turn": 3, "at": 0, "text": "so f"}),
+    ]
+    events = [LiveEvent(kind, run, "default", "one", 1, 1, 1_000, data) for kind, data in told]
+    async with core.db.transaction() as c:
+        await store_turns(c, events)
+    first = (await api.get(f"/runs/{run}/nodes/one/turns", params={"limit": 2})).json()
+    cursor = {"cursor": first["next_cursor"]}
+    rest = (await api.get(f"/runs/{run}/nodes/one/turns", params=cursor)).json()
+    one, odd, last = first["items"] + rest["items"]
+    assert (one["text"], one["finished"], one["input_tokens"]) == ("one", True, 7)
+    assert one["calls"] == [{**calls[0], "is_error": False}]
+    assert (odd["text"], odd["finished"], odd["calls"]) == ("odd", True, [])
+    assert (last["turn"], last["text"], last["finished"]) == (3, "so f", False)
+    assert rest["next_cursor"] is None
+    assert (await api.get("/runs/0-none/nodes/one/turns")).status_code == 404
 
 
 async def test_the_document_of_a_run_is_the_one_it_was_started_with(

@@ -13,6 +13,7 @@ from minuet.model.event import LiveEvent
 from minuet.services.recorder.letters import DeadLetters
 from minuet.services.recorder.live import LiveRecorder
 from minuet.store.database import Database
+from minuet.store.turns import TurnRow, turns_of_node
 from tests.support.records import TENANT, TIME, accept, run_named
 
 pytestmark = pytest.mark.anyio
@@ -61,6 +62,50 @@ async def test_the_last_progress_of_an_execution_is_kept(
     assert [each[0] for each in ids] == sorted({each[0] for each in ids})
 
 
+async def test_a_turn_grows_piece_by_piece_until_it_is_told_whole(
+    database: Database, bus: MemoryBus
+) -> None:
+    recorder = LiveRecorder(database, bus, block_ms=0)
+    whole = {"turn": 1, "text": "Good morning.", "calls": [{"name": "sort", "arguments": "{}"}]}
+    batches = [
+        [piece(0, "Hel"), piece(3, "lo ")],
+        [piece(3, "lo "), piece(6, "you\0")],  # one comes twice
+        [piece(40, "lost before")],
+        [piece(0, "Good ", restart=True), piece(5, "mor")],
+        [live("node.turn", **whole), piece(0, "a late piece")],
+    ]
+    texts = []
+    for batch in batches:
+        await bus.emit_live(0, batch)
+        await recorder.turn()
+        (row,) = await stored_turns(database)
+        texts.append(row.text)
+    assert texts == ["Hello ", "Hello you\ufffd", "Hello you\ufffd", "Good mor", "Good morning."]
+    assert row.details == {"calls": whole["calls"]}
+
+
+async def test_what_an_earlier_attempt_says_late_changes_nothing(
+    database: Database, bus: MemoryBus
+) -> None:
+    recorder = LiveRecorder(database, bus, block_ms=0)
+    for attempt, text in ((2, "second"), (1, "first")):
+        said = [piece(0, text), live("node.turn", turn=2, text=text, calls=[])]
+        await bus.emit_live(0, [msgspec.structs.replace(e, attempt=attempt) for e in said])
+        await recorder.turn()
+    assert [(row.turn, row.attempt, row.text) for row in await stored_turns(database)] == [
+        (1, 2, "second"), (2, 2, "second"),
+    ]  # fmt: skip
+
+
+def piece(at: int, text: str, **more: Any) -> LiveEvent:
+    return live("node.delta", turn=1, at=at, text=text, **more)
+
+
+async def stored_turns(database: Database) -> list[TurnRow]:
+    async with database.connection() as c:
+        return await turns_of_node(c, RUN, "n", after=(0, 0), limit=10)
+
+
 @pytest.mark.parametrize(
     "strange",
     [
@@ -72,12 +117,14 @@ async def test_the_last_progress_of_an_execution_is_kept(
     ],
     ids=str,
 )
-@pytest.mark.parametrize("kind", ["node.started", "node.progress", "node.log"])
+@pytest.mark.parametrize(
+    "kind", ["node.started", "node.progress", "node.log", "node.delta", "node.turn"]
+)
 async def test_what_no_column_can_hold_does_not_hold_up_the_rest(
     database: Database, bus: MemoryBus, kind: str, strange: dict[str, Any]
 ) -> None:
     """Workers in any language write these entries."""
-    changed = msgspec.structs.replace(live(kind), **strange)
+    changed = msgspec.structs.replace(live(kind, turn=1, at=0, text="x"), **strange)
     await bus.emit_live(0, [changed, live("node.log", message="after it")])
     recorder = LiveRecorder(database, bus, block_ms=0)
     await recorder.turn()

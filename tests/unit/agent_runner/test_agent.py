@@ -58,6 +58,19 @@ async def test_all_calls_of_a_turn_are_answered_in_order() -> None:
         assert llm.asked == [(1, "ok"), (2, "ok")]
 
 
+async def test_a_turn_is_told_when_it_is_finished_and_again_with_the_results_of_its_calls() -> None:
+    first = {"say": "Let me sort.", "tool_calls": [pipeline(SORT)], "input_tokens": 9}
+    async with agents(first, {"say": "sorted", "output_tokens": 3}) as (bench, _):
+        await bench.run_one({"prompt": "Go", "tools": ["execute_pipeline"]})
+        asked, acted, last = [event.data for event in await live(bench, "node.turn")]
+    assert (asked["turn"], asked["text"], asked["input_tokens"]) == (1, "Let me sort.", 9)
+    assert [call["name"] for call in asked["calls"]] == ["execute_pipeline"]
+    assert "result" not in asked["calls"][0]
+    assert acted == {**asked, "calls": [{**asked["calls"][0], "result": '[{"n":1},{"n":2}]'}]}
+    assert (last["turn"], last["text"], last["calls"]) == (2, "sorted", [])
+    assert last["output_tokens"] == 3
+
+
 async def test_wrong_calls_are_told_to_the_model() -> None:
     first = {
         "tool_calls": [
@@ -188,6 +201,8 @@ async def test_another_worker_goes_on_where_the_first_stopped() -> None:
         assert output(outcomes[token[0]]) == "done"
         assert [turn for turn, _ in llm.asked] == [1, 2, 2]
         assert any(e.data["message"] == "resumed" for e in await live(bench, "node.log"))
+        told = [event.data["turn"] for event in await live(bench, "node.turn")]
+        assert told == [1, 1, 1, 2]  # when it was said, with its results, at the take-over
 
 
 async def test_a_cancel_closes_the_connection_to_the_model() -> None:
@@ -222,6 +237,8 @@ async def test_a_secret_in_the_task_is_masked_in_what_the_model_says() -> None:
         bench.env = {"MINUET_SECRET_WORD": "swordfish"}
         outcome = await bench.run_one({"prompt": "Say ${secrets.word}"})
         said = "".join(event.data["text"] for event in await live(bench, "node.delta"))
+        (turn,) = await live(bench, "node.turn")
+        assert turn.data["text"] == "the word is ***, truly"
     assert output(outcome) == said == "the word is ***, truly"
 
 

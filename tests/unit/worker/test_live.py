@@ -10,6 +10,8 @@ import pytest
 
 from minuet.model.event import LiveEvent
 from minuet.worker import Context, node
+from minuet.worker.context import ToolUse, Turn
+from minuet.worker.live import MAX_CALL, MAX_TURN
 
 from .support import Bench, bench, running
 
@@ -60,6 +62,38 @@ async def test_secrets_are_masked_in_logs_errors_and_outputs() -> None:
     text = msgspec.json.encode(events) + msgspec.json.encode(list(b.outcomes.values()))
     assert b"very-secret" not in text
     assert b"ValueError: bad ***" in text
+
+
+async def test_each_piece_of_a_turn_tells_where_it_stands() -> None:
+    @node("speaker")
+    async def speaker(ctx: Context) -> None:
+        for turn, text in ((1, "h\u00e9"), (1, "\U0001f600"), (1, "."), (2, "new")):
+            ctx.delta(turn, text)
+        ctx.delta(1, "anew", restart=True)
+        ctx.delta(1, "!")
+
+    pieces = [event.data for event in await live_events(bench(speaker))]
+    assert [(piece["turn"], piece["at"]) for piece in pieces] == [
+        (1, 0), (1, 2), (1, 3), (2, 0), (1, 0), (1, 4),
+    ]  # fmt: skip
+
+
+async def test_turns_are_masked_before_they_are_cut() -> None:
+    @node("leaky_speaker")
+    async def leaky_speaker(key: str, ctx: Context) -> None:
+        ctx.delta(1, f"key {key} ")
+        ctx.delta(1, "told")
+        calls = [ToolUse("use", f'{{"key":"{key}"}}', "x" * (MAX_CALL - 5) + key)]
+        ctx.turn(Turn(turn=1, text="y" * (MAX_TURN - 5) + key, calls=calls))
+
+    b = bench(leaky_speaker, MINUET_SECRET_API_KEY="very-secret")
+    first, second, turn = await live_events(b, {"key": "${secrets.api_key}"})
+    assert (first.data["text"], second.data["at"]) == ("key *** ", len("key *** "))
+    assert turn.data["text"] == "y" * (MAX_TURN - 5) + "***"
+    (call,) = turn.data["calls"]
+    assert call == {
+        "name": "use", "arguments": '{"key":"***"}', "result": "x" * (MAX_CALL - 5) + "***",
+    }  # fmt: skip
 
 
 async def test_a_missing_secret_names_the_variable() -> None:
