@@ -89,10 +89,14 @@ class CommitRecord(msgspec.Struct):
 class LiveEvent(msgspec.Struct, omit_defaults=True):
     """What workers tell beside the history: `{p}:live`, one field `l` an entry; may be lost.
 
-    type is node.started, node.progress, node.log or node.delta; `time` is ms since the epoch.
+    type is node.started, node.progress, node.log, node.delta or node.turn; `time` is ms since the
+    epoch.
     node.log {level, message, fields?} · node.progress {fraction?, message?} · node.started {worker}
-    node.delta {turn, text, restart?}: what a model says, piece by piece; `restart` drops what this
-    turn said before. Nobody stores it.
+    node.delta {turn, at, text, restart?}: what a model says, piece by piece; `at` is how many
+    characters (code points) of the turn came before, so a piece that comes twice changes nothing
+    and a lost one shows. `restart` (at 0) drops what this turn said before.
+    node.turn {turn, text, calls: [{name, arguments, result?, is_error?}], model?, input_tokens?,
+    output_tokens?}: the whole turn, in place of its pieces; told again once its calls have results.
     """
 
     type: str
