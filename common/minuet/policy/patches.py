@@ -2,80 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
+from minuet.ir.rebase import patch_faults
 from minuet.model.ir import Ir, IrNode
+from minuet.model.status import NodeStatus
+
+from .approvals import approval_faults
+from .grants import Grants
 
 MAX_AGENTS: Final = 5
 MAX_AGENT_PATCHES: Final = 20
-ALWAYS_ALLOWED: Final = frozenset({"transform", "branch", "wait", "join", "hitl"})
+AGENT: Final = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`reason` is policy, or conflict if the patch would change what happened."""
+
+    reason: str
+    faults: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A patched document beside the one that the run is on, both compiled. `agent` is the node
+    whose agent asks for it, None for everybody else."""
+
+    old: Ir
+    new: Ir
+    old_document: Mapping[str, Any]
+    new_document: Mapping[str, Any]
+    agent: str | None = None
+
+
+def refusal(change: Change, status: Mapping[str, NodeStatus]) -> Refusal | None:
+    """Why the run may not take the patch while its nodes are in `status` (absent: pending).
+
+    The agent runner and the API ask the same; the owner of the run asks `patch_faults` again with
+    the state of the moment at which it decides.
+    """
+    faults = agent_count_faults(change.new, _max_agents(change))
+    if change.agent is not None:
+        faults += agent_patch_faults(change.old, change.new, change.agent)
+    if faults:
+        return Refusal("policy", faults)
+    if faults := patch_faults(change.old, change.new, status):
+        return Refusal("conflict", faults)
+    return None
 
 
 def agent_count_faults(new: Ir, max_agents: int) -> list[str]:
     """Agents already in the document count too: who spawns may not spawn without end."""
-    agents = sum(node.type == "agent" for node in new.nodes)
+    agents = sum(node.type == AGENT for node in new.nodes)
     if agents <= max_agents:
         return []
     return [f"the run would have {agents} agents; at most {max_agents} are allowed"]
 
 
-def agent_patch_faults(old: Ir, new: Ir) -> list[str]:
+def agent_patch_faults(old: Ir, new: Ir, agent: str) -> list[str]:
     """What an agent may not do to its own run though a person might.
 
-    It may not use a node type or a secret that the document does not use already, and it may not
-    remove an approval or lead the way around one.
+    It may not bring a node type, a secret or a host that its own node lacks, nor a type that nobody
+    knows, and it may not remove an approval or lead the way around one. A node that the patch
+    changes is judged as one that it brings.
     """
-    return [*_new_types(old, new), *_new_secrets(old, new), *_open_gates(old, new)]
-
-
-def _new_types(old: Ir, new: Ir) -> list[str]:
-    allowed = ALWAYS_ALLOWED | {node.type for node in old.nodes}
-    return [
-        f"node '{node.id}' has the type '{node.type}', which this run does not use"
-        for node in new.nodes
-        if node.type not in allowed
-    ]
-
-
-def _new_secrets(old: Ir, new: Ir) -> list[str]:
-    known = set(_secrets(old.nodes))
-    return [
-        f"a node reads '{secret}', which this run does not use"
-        for secret in sorted(set(_secrets(new.nodes)) - known)
-    ]
-
-
-def _secrets(nodes: Iterable[IrNode]) -> Iterable[str]:
-    return (path for node in nodes for path in node.reads if path.split(".")[0] == "secrets")
-
-
-def _open_gates(old: Ir, new: Ir) -> list[str]:
-    """Approvals that are gone, and nodes that could be reached only through one and now can
-    without it."""
+    known = {node.id: node for node in old.nodes}
+    own = known.get(agent)
+    if own is None or own.type != AGENT:
+        return [f"there is no agent '{agent}' in this run"]
+    grants = Grants.of(own)
     faults = []
-    ahead = {node.id: node for node in new.nodes}
-    for gate in (node for node in old.nodes if node.type == "hitl"):
-        kept = ahead.get(gate.id)
-        if kept is None or kept.type != "hitl":
-            faults.append(f"the approval '{gate.id}' may not be removed")
+    for node in new.nodes:
+        before = known.get(node.id)
+        if before is not None and _does_the_same(before, node):
             continue
-        if bytes(kept.config) != bytes(gate.config):
-            faults.append(f"the approval '{gate.id}' may not be changed")
-        guarded = {node.id for node in old.nodes} - _reachable_without(old, gate.id)
-        freed = (guarded & _reachable_without(new, gate.id)) - {gate.id}
-        faults += [
-            f"node '{node}' would no longer need the approval '{gate.id}'" for node in sorted(freed)
-        ]
-    return faults
+        if node.unknown:
+            faults.append(f"node '{node.id}' has an unknown type '{node.type}'")
+        else:
+            faults += grants.faults(node)
+    return [*faults, *approval_faults(old, new)]
 
 
-def _reachable_without(ir: Ir, gate: str) -> set[str]:
-    """Nodes that a token could reach without an `approved` end of `gate`."""
-    entered = {edge.target for edge in ir.edges}
-    reached = {i for i, node in enumerate(ir.nodes) if i not in entered}
-    for edge in sorted(ir.edges, key=lambda edge: edge.source):  # topological: one pass
-        through_gate = ir.nodes[edge.source].id == gate and edge.on == "approved"
-        if edge.source in reached and not through_gate:
-            reached.add(edge.target)
-    return {ir.nodes[i].id for i in reached}
+def agent_of(patch: str, run: str) -> str | None:
+    """The node in the id of an agent's patch, `<run>/<node>/<gen>/<n>`; None if it is no such id."""
+    parts = patch.split("/")
+    is_id = len(parts) == 4 and parts[0] == run and parts[2].isdecimal() and parts[3].isdecimal()
+    return parts[1] if is_id else None
+
+
+def _does_the_same(one: IrNode, other: IrNode) -> bool:
+    return one.type == other.type and bytes(one.config) == bytes(other.config)
+
+
+def _max_agents(change: Change) -> int:
+    """Of both documents, so that an agent cannot raise it; everybody else may."""
+    documents = [change.new_document]
+    if change.agent is not None:
+        documents.append(change.old_document)
+    limits = [(each.get("settings") or {}).get("max_agents", MAX_AGENTS) for each in documents]
+    return min(MAX_AGENTS, *limits)

@@ -14,12 +14,7 @@ from minuet.ir.rebase import patch_faults
 from minuet.model.errors import InvalidDocument, StoreUnavailable
 from minuet.model.ir import Ir
 from minuet.model.status import NODE_STATUS_BY_WORD, NodeStatus, RunStatus
-from minuet.policy.patches import (
-    MAX_AGENT_PATCHES,
-    MAX_AGENTS,
-    agent_count_faults,
-    agent_patch_faults,
-)
+from minuet.policy.patches import MAX_AGENT_PATCHES, policy_faults
 from minuet.store import page, patches
 from minuet.store.database import Database
 from minuet.store.patches import NewPatch, PatchRow
@@ -159,11 +154,9 @@ class Patches:
         document: dict[str, Any],
     ) -> None:
         """Everything that can be told before the owner decides. Raises PatchRefused."""
-        settings = document.get("settings") or {}
-        faults = agent_count_faults(new, min(settings.get("max_agents", MAX_AGENTS), MAX_AGENTS))
-        if principal.kind == AGENT:
-            faults += agent_patch_faults(old, new)
-            faults += [f"'{n.id}' has an unknown type '{n.type}'" for n in new.nodes if n.unknown]
+        by_agent = principal.kind == AGENT
+        faults = policy_faults(old, new, document.get("settings") or {}, by_agent=by_agent)
+        if by_agent:
             async with self._db.connection() as c:
                 if await patches.count_by_agents(c, row.id, besides=id) >= MAX_AGENT_PATCHES:
                     faults.append(f"agents have patched this run {MAX_AGENT_PATCHES} times already")
