@@ -15,6 +15,8 @@ from minuet.worker.result import Result
 
 from .fakes import FakeError
 from .harness import Harness
+from .live_run import LiveRun, Refused
+from .question import Question
 from .run import Attempt, HistoryEvent, LogLine, NodeRun, Run
 
 __all__ = [
@@ -22,8 +24,11 @@ __all__ = [
     "FakeError",
     "Harness",
     "HistoryEvent",
+    "LiveRun",
     "LogLine",
     "NodeRun",
+    "Question",
+    "Refused",
     "Result",
     "RetryableError",
     "Run",

@@ -18,6 +18,7 @@ from minuet.model.status import ERROR, TIMEOUT
 from minuet.model.token import CasRef, Failure, Outcome, TaskToken
 from minuet.worker.context import Context, Turn
 from minuet.worker.execution import Execution
+from minuet.worker.hitl import hitl_spec
 from minuet.worker.options import WorkerOptions
 from minuet.worker.outcome import (
     canonical,
@@ -26,6 +27,7 @@ from minuet.worker.outcome import (
     returned_values,
     split_result,
     timed_out,
+    without_secrets,
 )
 from minuet.worker.registry import NodeSpec, declare
 from minuet.worker.render import Renderer
@@ -83,7 +85,7 @@ class Caller:
         self._loop = LoopThread()
         # A worker does what the owner of a run leaves to it because a value is large.
         transform = declare(builtin_node_types()["transform"], _transform)
-        self._specs = {spec.name: spec for spec in (transform, *specs)}
+        self._specs = {spec.name: spec for spec in (transform, hitl_spec(), *specs)}
         self._fakes = fakes
         self._renderer = Renderer(
             Secrets({f"MINUET_SECRET_{name.upper()}": value for name, value in secrets.items()})
@@ -115,6 +117,7 @@ class Caller:
         try:
             arguments = self._arguments(call, spec, execution)
             result = self._result(spec, fake, arguments, Context(execution, self))
+            result = without_secrets(result, execution.scope)
             data = encode_output(
                 result.output, max_bytes=LIMITS.max_output_bytes, scope=execution.scope
             )
@@ -160,6 +163,8 @@ class Caller:
             output_ref=ref,
             values=values,
             waiting=result.waiting,
+            wait_ms=result.wait_ms,
+            approval=result.approval,
             started_at=self._clock.now_ms(),
         )
 

@@ -23,6 +23,7 @@ from minuet.worker.registry import NodeSpec, Registry
 from .caller import Caller
 from .clock import VirtualClock
 from .fakes import MISSING, Fake, FakeError, make_answer
+from .live_run import LiveRun
 from .run import Run
 from .simulation import Simulation
 
@@ -73,6 +74,7 @@ class Harness:
         each: Iterable[Any] | None = None,
         port: str | None = None,
         takes: str = "0s",
+        late: bool = False,
     ) -> Self:
         """Put something in the place of a node, or of all nodes of a type; the id goes first.
 
@@ -81,10 +83,11 @@ class Harness:
         An exception ends the attempt as it would in a worker. `port` is where a success ends,
         unless a Result says it. `takes` is how long a call lasts on the virtual clock: from the
         node's timeout on, the attempt ends on `timeout`. A later fake replaces an earlier one.
+        `late` is for what only a patch will bring into the document.
 
-        Raises FakeError if `target` is neither a node nor a type of the document, or is inline.
+        Raises FakeError if `target` is inline, or neither a node nor a type of the document.
         """
-        self._check_target(target)
+        self._check_target(target, late)
         answer = make_answer(target, function, returns, each)
         self._fakes[target] = Fake(answer, duration_ms(takes), port)
         self._plan = None
@@ -97,17 +100,18 @@ class Harness:
         Raises InvalidDocument, InvalidInputs, FakeError for a node with nothing behind it, and
         AssertionError if a fake raised it.
         """
+        with self.start(inputs) as live:
+            return live.finish()
+
+    def start(self, inputs: Mapping[str, Any] | None = None) -> LiveRun:
+        """Start a run and stay beside it: use it with `with`. Raises as `run` does."""
         plan = self._compiled()
         given = dict(inputs or {})
         validate_inputs(plan.ir, given)
         clock = VirtualClock(self._now_ms)
         caller = Caller(clock, self._registry, self._fakes, self._secrets)
-        try:
-            simulation = Simulation(plan, self._start(plan.ir, given), caller, clock)
-            simulation.play()
-            return simulation.result()
-        finally:
-            caller.close()
+        simulation = Simulation(plan, self._start(plan.ir, given), caller, clock)
+        return LiveRun(simulation, caller, clock, self.document, self._compile)
 
     def _start(self, ir: Ir, inputs: dict[str, Any]) -> Start:
         return Start(
@@ -121,13 +125,16 @@ class Harness:
 
     def _compiled(self) -> Plan:
         if self._plan is None:
-            compiled: Compiled = compile_document(self.document, self._types())
-            self._plan = Plan(compiled.require(), compiled.digest)
+            self._plan = self._compile(self.document)
         return self._plan
 
-    def _types(self) -> dict[str, NodeType]:
+    def _compile(self, document: Any) -> Plan:
+        compiled: Compiled = compile_document(document, self._types(document))
+        return Plan(compiled.require(), compiled.digest)
+
+    def _types(self, document: Any) -> dict[str, NodeType]:
         types = {spec.name: spec.type for spec in self._registry}
-        for node in self._nodes():
+        for node in _nodes(document):
             name = node.get("type")
             if (
                 isinstance(name, str)
@@ -137,13 +144,11 @@ class Harness:
                 types[name] = NodeType(name=name, ports=None)
         return types
 
-    def _nodes(self) -> list[dict[str, Any]]:
-        nodes = self.document.get("nodes") if isinstance(self.document, dict) else None
-        return [each for each in nodes if isinstance(each, dict)] if isinstance(nodes, list) else []
-
-    def _check_target(self, target: str) -> None:
-        nodes = [each for each in self._nodes() if target in (each.get("id"), each.get("type"))]
-        if not nodes:
+    def _check_target(self, target: str, late: bool) -> None:
+        nodes = [
+            each for each in _nodes(self.document) if target in (each.get("id"), each.get("type"))
+        ]
+        if not nodes and not late:
             raise FakeError(f"the document has no node and no type {target!r}")
         for node in nodes:
             known = builtin_node_types().get(str(node.get("type")))
@@ -152,3 +157,8 @@ class Harness:
                     f"{node.get('id')!r} is of type {known.name!r}, which has no worker: it is "
                     "evaluated for real, also here"
                 )
+
+
+def _nodes(document: Any) -> list[dict[str, Any]]:
+    nodes = document.get("nodes") if isinstance(document, dict) else None
+    return [each for each in nodes if isinstance(each, dict)] if isinstance(nodes, list) else []

@@ -34,7 +34,7 @@ def read_run(
         error=end.get("error"),
         duration_ms=reader.events[-1].at_ms,
         events=reader.events,
-        logs=caller.logs,
+        logs=[*caller.logs],
         nodes=reader.nodes,
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .fakes import MISSING
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -35,6 +37,10 @@ class HistoryEvent:
     gen: int | None
     data: dict[str, Any]
 
+    def __str__(self) -> str:
+        """As `Run.assert_events` wants it: `node.ended score`, `run.ended`."""
+        return self.type if self.node is None else f"{self.type} {self.node}"
+
 
 @dataclass(slots=True)
 class NodeRun:
@@ -55,8 +61,8 @@ class NodeRun:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`status` is succeeded, failed, cancelled or timed_out, or `waiting` if the run waits for
-    something that no timer ends. Times are virtual."""
+    """`status` is succeeded, failed, cancelled or timed_out; `waiting` if every live node waits;
+    before that running. Times are virtual."""
 
     id: str
     status: str
@@ -73,6 +79,35 @@ class Run:
             return self.nodes[name]
         except KeyError:
             raise KeyError(f"no node {name!r}; there are {', '.join(self.nodes)}") from None
+
+    def events_of(self, type: str, node: str | None = None, **data: Any) -> list[HistoryEvent]:
+        """The events of this type, of this node if one is named, whose data hold these values."""
+        return [
+            event
+            for event in self.events
+            if event.type == type
+            and node in (None, event.node)
+            and all(event.data.get(name, MISSING) == value for name, value in data.items())
+        ]
+
+    def event(self, type: str, node: str | None = None, **data: Any) -> HistoryEvent:
+        """The one event that `events_of` finds. Raises AssertionError if there is none or more."""
+        found = self.events_of(type, node, **data)
+        if len(found) != 1:
+            raise AssertionError(f"{len(found)} such events, not 1, in\n{self._told()}")
+        return found[0]
+
+    def assert_events(self, *wanted: str) -> None:
+        """These happened in this order; others may stand between them. Each is an event type, or
+        one and a node: `node.ended score`. Raises AssertionError, saying where it ceased."""
+        left = iter(self.events)
+        for number, each in enumerate(wanted):
+            if not any(each in (event.type, str(event)) for event in left):
+                after = f" after {wanted[number - 1]!r}" if number else ""
+                raise AssertionError(f"no {each!r}{after} in\n{self._told()}")
+
+    def _told(self) -> str:
+        return "\n".join(f"{event.at_ms:>10} ms  {event}" for event in self.events)
 
     @property
     def ended(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The example of docs/testing.md runs as it stands there."""
+"""The examples of docs/testing.md run as they stand there, one after another."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 PAGE = Path(__file__).parents[3] / "docs" / "testing.md"
 
 
-def test_example_runs() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+def test_examples_run() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     names: dict[str, Any] = {"__name__": "example"}
-    exec(compile(example, str(PAGE), "exec"), names)
+    for block in blocks:
+        exec(compile(block, str(PAGE), "exec"), names)
     tests = [value for name, value in names.items() if name.startswith("test_")]
-    assert tests
+    assert len(tests) == sum(block.count("\ndef test_") for block in blocks) > 2
     for test in tests:
         test()

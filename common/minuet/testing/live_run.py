@@ -1,0 +1,211 @@
+"""A run under way, for tests that have to do something in the middle of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
+
+from minuet.ir.materialise import apply_patch
+from minuet.ir.patching import statuses
+from minuet.ir.plan import Plan
+from minuet.model.canonical import canonical_json, digest
+from minuet.model.duration import duration_ms
+from minuet.model.errors import Conflict
+from minuet.model.event import Event
+from minuet.model.status import NodeStatus
+from minuet.policy.patches import Change, refusal
+
+from .caller import Caller
+from .clock import VirtualClock
+from .fakes import MISSING, FakeError
+from .question import Question, check_payload, read_question
+from .run import NodeRun, Run
+from .simulation import Simulation
+
+PERSON = "person"
+WORDS = {status.word for status in NodeStatus}
+
+
+class Refused(Conflict):
+    """The run did not take a command, and goes on as if it had not come. `reason` is not_waiting,
+    base_moved, conflict, policy or ended; `detail` lists every fault."""
+
+    code = "refused"
+
+    def __init__(self, reason: str, detail: Iterable[str] = ()) -> None:
+        self.reason = reason
+        self.detail = list(detail)
+        super().__init__("; ".join(self.detail) or reason)
+
+
+class LiveRun:
+    """Time stands still unless `until`, `advance` or `finish` moves it, or a question is waited
+    for. All of them, and all commands, raise FakeError and AssertionError as `Harness.run` does.
+    """
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        caller: Caller,
+        clock: VirtualClock,
+        document: Any,
+        compile: Callable[[Any], Plan],
+    ) -> None:
+        self.document = document
+        self._simulation = simulation
+        self._caller = caller
+        self._clock = clock
+        self._compile = compile
+        self._patches = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self._simulation.begin()
+        except BaseException:
+            self._caller.close()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._caller.close()
+
+    @property
+    def run(self) -> Run:
+        """The run as it stands; what happens later does not change it."""
+        return self._simulation.result()
+
+    @property
+    def now_ms(self) -> int:
+        """Virtual ms since the start of the run."""
+        return self._clock.now_ms() - self._clock.started_ms
+
+    # ── time ──────────────────────────────────────────────────────────────────────────────────
+
+    def advance(self, duration: str) -> Run:
+        """Let that much time pass, as in "90m", with all that happens meanwhile."""
+        end = self._clock.now_ms() + duration_ms(duration)
+        while self._simulation.step(end):
+            pass
+        self._clock.jump_to(end)
+        return self.run
+
+    def finish(self) -> Run:
+        """On to the end, or until only a person or a message could go on. An approval that has a
+        timeout expires."""
+        while self._simulation.step():
+            pass
+        return self.run
+
+    def until(self, node: str, *wanted: str) -> NodeRun:
+        """On until the node has one of these statuses; without any, until it was reached.
+
+        A node is `ready` from its dispatch to the end of its call. Raises FakeError if nothing is
+        left that could bring it there.
+        """
+        if unknown := {*wanted} - WORDS:
+            raise FakeError(f"no node is ever {', '.join(sorted(unknown))}")
+        statuses = wanted or tuple(WORDS - {NodeStatus.PENDING.word})
+        while self._status(node).word not in statuses:
+            if not self._simulation.step():
+                raise FakeError(
+                    f"node {node!r} never was {' or '.join(wanted) or 'reached'}: it is "
+                    f"{self._status(node).word}, and the run {self._simulation.state.status.word}"
+                )
+        return self.run.node(node)
+
+    # ── people ────────────────────────────────────────────────────────────────────────────────
+
+    def question(self, node: str) -> Question:
+        """What the node asks, once it does. Raises FakeError if it never will."""
+        if self._status(node) is not NodeStatus.WAITING:
+            self.until(node, NodeStatus.WAITING.word)
+        return read_question(self.run, node, self._gen(node), self._clock.started_ms)
+
+    def approve(
+        self, node: str, *, by: str = PERSON, comment: str = "", payload: Any = MISSING
+    ) -> None:
+        """Approve as proposed, or with another payload, once the node asks. Raises FakeError if it
+        never will, or if the payload does not fit the form."""
+        question = self.question(node)
+        decided = question.payload if payload is MISSING else payload
+        check_payload(question, decided)
+        self._decide("approve", node, by, comment, decided)
+
+    def reject(self, node: str, *, by: str = PERSON, comment: str = "") -> None:
+        """Reject, once the node asks. Raises FakeError if it never will."""
+        self._decide("reject", node, by, comment, self.question(node).payload)
+
+    def _decide(self, decision: str, node: str, by: str, comment: str, payload: Any) -> None:
+        data = {"node": node, "gen": self._gen(node), "decision": decision, "payload": payload}
+        self._command("decision", {**data, "by": by, **_kept(comment=comment)}, by)
+
+    # ── commands ──────────────────────────────────────────────────────────────────────────────
+
+    def cancel(self, reason: str = "", *, by: str = PERSON) -> Run:
+        """Cancel the run, now. Raises Refused if it has ended."""
+        self._command("cancel", _kept(reason=reason), by)
+        return self.run
+
+    def patch(
+        self,
+        operations: Iterable[Mapping[str, Any]],
+        *,
+        by: str = PERSON,
+        agent: str | None = None,
+        note: str = "",
+    ) -> None:
+        """Change the document of the run, now: RFC 6902 operations, as the API takes them.
+
+        `agent` is the node whose agent asks for it, to which less is allowed than to a person. What
+        the patch brings must have been faked with `late=True`.
+        Raises PatchError, InvalidDocument, and Refused for what the run cannot take.
+        """
+        changed = apply_patch(self.document, operations)
+        plan, state = self._compile(changed), self._simulation.state
+        change = Change(state.plan.ir, plan.ir, self.document, changed, agent)
+        if (refused := refusal(change, statuses(state))) is not None:
+            raise Refused(refused.reason, refused.faults)
+        self._patches += 1
+        data = {
+            "patch": f"patch-{self._patches}",
+            "base": state.plan.digest,
+            "ir": plan.digest,
+            "document": digest(canonical_json(changed)),
+            "by": by,
+            **_kept(note=note),
+        }
+        self._command("patch", data, by, {plan.digest: plan})
+        self.document = changed
+
+    def _command(
+        self, name: str, data: dict[str, Any], by: str, plans: Mapping[str, Plan] | None = None
+    ) -> None:
+        status = self._simulation.state.status
+        if status.ended:
+            raise Refused("ended", [f"the run has ended: {status.word}"])
+        events = self._simulation.command(name, data, by, plans or {})
+        if refused := _refusal(events):
+            raise Refused(refused["reason"], refused.get("detail", ()))
+
+    # ── nodes ─────────────────────────────────────────────────────────────────────────────────
+
+    def _status(self, node: str) -> NodeStatus:
+        return NodeStatus(self._cell(node)[0])
+
+    def _gen(self, node: str) -> int:
+        return int(self._cell(node)[1])
+
+    def _cell(self, node: str) -> tuple[int, ...]:
+        """Status, gen and what the engine keeps beside them. Raises FakeError."""
+        state = self._simulation.state
+        if node not in state.plan.index:
+            raise FakeError(f"no node {node!r}; there are {', '.join(state.plan.index)}")
+        return tuple(state.frontier.cell(state.plan.index[node]))
+
+
+def _refusal(events: Iterable[Event]) -> dict[str, Any] | None:
+    return next((each.data for each in events if each.type == "command.refused"), None)
+
+
+def _kept(**texts: str) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if text}
