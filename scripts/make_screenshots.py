@@ -102,8 +102,16 @@ def see(text: str) -> Act:
     return lambda page: expect(page.get_by_text(text).first).to_be_visible()
 
 
+def see_link(name: str) -> Act:
+    return lambda page: expect(page.get_by_role("link", name=name).first).to_be_visible()
+
+
 def press(role: Literal["button", "tab", "link"], name: str) -> Act:
     return lambda page: page.get_by_role(role, name=name, exact=True).first.click()
+
+
+def see_form(page: Page) -> None:
+    expect(page.get_by_label("Text")).to_be_visible()
 
 
 def card(page: Page, title: str) -> Locator:
@@ -137,7 +145,7 @@ def take_readme(camera: Camera, stage: Stage, folder: Path) -> tuple[str, str]:
     run, question = stage.start_demo()
     asks = see("Waits for an answer")
     camera.shoot(folder, "run", f"/runs/{run}", asks, choose("Score the lead"))
-    camera.shoot(folder, "approval", f"/inbox/{question}", see("What is decided on"))
+    camera.shoot(folder, "approval", f"/inbox/{question}", see_form)
     camera.shoot(folder, "builder", "/flows/lead-qualification", edit_step("score"))
     return run, question
 
@@ -182,23 +190,24 @@ def take_builder(camera: Camera, folder: Path) -> None:
 
 
 def take_lists(camera: Camera, folder: Path, question: str, failed: str, ended: str) -> None:
-    camera.shoot(folder, "flows", "/flows", see("refund-request"), see("Failed"))
+    camera.shoot(folder, "flows", "/flows", see_link("refund-request"), see("Failed"))
     camera.shoot(folder, "versions", "/flows/lead-qualification/versions", see("latest"))
-    camera.shoot(folder, "runs", "/runs", see("refund-request"))
+    camera.shoot(folder, "runs", "/runs", see_link("refund-request"))
     camera.shoot(folder, "runs-none-match", "/runs?status=timed_out", see("No run matches"))
-    camera.shoot(folder, "runs-broken", "/flows", break_api, press("link", "Runs"), see("cannot be"))
-    camera.shoot(folder, "inbox", "/inbox", see("Refund"), mend_api)
+    camera.shoot(
+        folder, "runs-broken", "/flows", break_api, press("link", "Runs"), see("cannot be")
+    )
+    camera.shoot(folder, "inbox", "/inbox", see_link("Refund"), mend_api)
     camera.shoot(folder, "run-failed", f"/runs/{failed}", see("Failed at"))
     camera.shoot(folder, "run-ended", f"/runs/{ended}", see("Outputs"), see("call-1"))
     camera.shoot(folder, "settings", "/settings", see("Signed in as"))
-    camera.shoot(folder, "help", "/runs", see("refund-request"), key("?"))
-    camera.shoot(folder, "focus", "/runs", see("refund-request"), *[key("Tab")] * 9)
+    camera.shoot(folder, "help", "/runs", see_link("refund-request"), key("?"))
+    camera.shoot(folder, "focus", "/runs", see_link("refund-request"), *[key("Tab")] * 9)
     for name, size in NARROW.items():
-        camera.shoot(folder, f"flows-{name}", "/flows", see("refund-request"), size=size)
-        camera.shoot(folder, f"runs-{name}", "/runs", see("refund-request"), size=size)
-        camera.shoot(folder, f"inbox-{name}", "/inbox", see("Refund"), size=size)
-        asked = see("What is decided on")
-        camera.shoot(folder, f"approval-{name}", f"/inbox/{question}", asked, size=size)
+        camera.shoot(folder, f"flows-{name}", "/flows", see_link("refund-request"), size=size)
+        camera.shoot(folder, f"runs-{name}", "/runs", see_link("refund-request"), size=size)
+        camera.shoot(folder, f"inbox-{name}", "/inbox", see_link("Refund"), size=size)
+        camera.shoot(folder, f"approval-{name}", f"/inbox/{question}", see_form, size=size)
 
 
 def take_all(camera: Camera, stage: Stage, folder: Path) -> None:

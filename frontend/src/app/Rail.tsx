@@ -53,7 +53,7 @@ function RailLink({ item, badge }: { item: RailItem; badge: string }) {
       >
         <Icon aria-hidden className="size-[18px]" />
         {badge ? (
-          <span className="absolute top-0 right-0 min-w-4 rounded-full bg-state-needs-you px-1 text-center font-semibold text-[10px] text-background leading-4">
+          <span className="absolute top-0 right-0 min-w-4 rounded-full bg-badge px-1 text-center font-semibold text-[10px] text-badge-foreground leading-4">
             {badge}
           </span>
         ) : null}

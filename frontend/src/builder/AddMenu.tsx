@@ -37,7 +37,7 @@ export function AddMenu({ kinds, request, onClose, onChoose }: AddMenuProps) {
           placeholder={text.add.search}
           className="h-10 w-full border-b bg-transparent px-4 outline-none"
         />
-        <Command.List className="max-h-80 overflow-y-auto p-1.5">
+        <Command.List className="max-h-[26rem] overflow-y-auto p-1.5">
           <Command.Empty className="px-2.5 py-3 text-muted-foreground">
             {text.palette.none}
           </Command.Empty>
@@ -54,7 +54,7 @@ export function AddMenu({ kinds, request, onClose, onChoose }: AddMenuProps) {
                 <Icon aria-hidden className="size-4 shrink-0 text-muted-foreground" />
                 <span className="min-w-0">
                   <span className="block truncate font-medium">{kind.title}</span>
-                  <span className="block truncate text-[11px] text-muted-foreground">
+                  <span className="line-clamp-2 text-[11px] text-muted-foreground">
                     {kind.description}
                   </span>
                 </span>

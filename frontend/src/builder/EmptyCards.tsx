@@ -11,9 +11,9 @@ interface EmptyCardsProps {
 export function EmptyCards({ onExample, onYaml, onFirst }: EmptyCardsProps) {
   const { cards } = text.empty
   return (
-    <div className="pointer-events-none absolute inset-0 z-10 flex flex-col items-center justify-center gap-4 p-6">
+    <div className="@container pointer-events-none absolute inset-0 z-10 flex flex-col items-center justify-center gap-4 p-6">
       <h2 className="text-sm font-semibold">{text.empty.title}</h2>
-      <div className="pointer-events-auto flex flex-wrap justify-center gap-3">
+      <div className="pointer-events-auto grid gap-3 @xl:grid-cols-3">
         <Card icon={Play} {...cards.example} onClick={onExample} />
         <Card icon={FileText} {...cards.yaml} onClick={onYaml} />
         <Card icon={Plus} {...cards.first} onClick={onFirst} />
@@ -34,7 +34,7 @@ function Card({ icon: Icon, title, detail, onClick }: CardProps) {
     <button
       type="button"
       onClick={onClick}
-      className="flex w-52 flex-col gap-1.5 rounded-lg border bg-card p-4 text-left shadow-xs hover:border-input hover:bg-accent"
+      className="flex w-full max-w-56 flex-col gap-1.5 rounded-lg border bg-card p-4 text-left shadow-xs hover:border-input hover:bg-accent"
     >
       <Icon aria-hidden className="size-4 text-muted-foreground" />
       <span className="font-medium">{title}</span>

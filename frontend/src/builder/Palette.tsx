@@ -19,10 +19,10 @@ export function Palette({ kinds, onAdd }: PaletteProps) {
   return (
     <aside
       aria-label={text.palette.title}
-      className="flex w-56 shrink-0 flex-col border-r bg-background"
+      className="flex w-14 shrink-0 flex-col border-r bg-background xl:w-48"
       onKeyDown={moveFocus}
     >
-      <label className="relative m-2.5 block">
+      <label className="relative m-2.5 hidden xl:block">
         <Search
           aria-hidden
           className="pointer-events-none absolute top-2 left-2 size-4 text-muted-foreground"
@@ -40,14 +40,16 @@ export function Palette({ kinds, onAdd }: PaletteProps) {
           className="h-8 w-full rounded-md border border-input bg-background pr-2 pl-7"
         />
       </label>
-      <div className="min-h-0 flex-1 overflow-y-auto px-2.5 pb-2">
+      <div className="min-h-0 flex-1 overflow-y-auto px-2.5 pt-2.5 pb-2 xl:pt-0">
         <Group title={text.palette.builtin} kinds={builtin} onAdd={onAdd} />
         <Group title={text.palette.brought} kinds={brought} onAdd={onAdd} />
         {found.length === 0 && kinds.size > 0 ? (
           <p className="px-1 py-2 text-muted-foreground">{text.palette.none}</p>
         ) : null}
       </div>
-      <p className="border-t px-3 py-2 text-[11px] text-muted-foreground">{text.palette.hint}</p>
+      <p className="hidden border-t px-3 py-2 text-[11px] text-muted-foreground xl:block">
+        {text.palette.hint}
+      </p>
     </aside>
   )
 }
@@ -80,7 +82,9 @@ function Group({ title, kinds, onAdd }: GroupProps) {
   if (kinds.length === 0) return null
   return (
     <section className="mb-3">
-      <h2 className="px-1 pb-1 text-[11px] font-medium text-muted-foreground">{title}</h2>
+      <h2 className="hidden px-1 pb-1 text-[11px] font-medium text-muted-foreground xl:block">
+        {title}
+      </h2>
       <ul>
         {kinds.map((kind) => (
           <li key={kind.name}>
@@ -99,7 +103,8 @@ function Item({ kind, onAdd }: { kind: NodeTypeView; onAdd: (type: string) => vo
     <button
       type="button"
       draggable
-      title={kind.description}
+      title={`${kind.title}: ${kind.description}`}
+      aria-label={kind.title}
       data-type={kind.name}
       onDragStart={(event) => {
         event.dataTransfer.setData(DRAG_TYPE, kind.name)
@@ -114,9 +119,11 @@ function Item({ kind, onAdd }: { kind: NodeTypeView; onAdd: (type: string) => vo
       <span className="flex size-6 shrink-0 items-center justify-center rounded-sm border bg-card text-muted-foreground">
         <Icon aria-hidden className="size-3.5" />
       </span>
-      <span className="min-w-0 flex-1 truncate">{kind.title}</span>
+      <span className="hidden min-w-0 flex-1 truncate xl:block">{kind.title}</span>
       {isAway ? (
-        <span className="text-[11px] text-muted-foreground">{text.palette.noWorker}</span>
+        <span className="hidden text-[11px] text-muted-foreground xl:block">
+          {text.palette.noWorker}
+        </span>
       ) : null}
     </button>
   )

@@ -53,7 +53,13 @@ function HelpButton() {
   const open = useHelp((state) => state.open)
   return (
     <Tooltip label={text.bar.help}>
-      <Button look="ghost" size="icon" aria-label={text.bar.help} onClick={open}>
+      <Button
+        look="ghost"
+        size="icon"
+        className="hidden sm:inline-flex"
+        aria-label={text.bar.help}
+        onClick={open}
+      >
         <CircleHelp />
       </Button>
     </Tooltip>

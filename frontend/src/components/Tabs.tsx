@@ -38,7 +38,7 @@ export function Tabs<Name extends string>(props: TabsProps<Name>) {
             <Radix.Trigger
               key={item.name}
               value={item.name}
-              className="-mb-px flex shrink-0 -outline-offset-2 items-center gap-1.5 border-transparent border-b-2 px-2 text-muted-foreground hover:text-foreground data-[state=active]:border-primary data-[state=active]:font-medium data-[state=active]:text-foreground"
+              className="-mb-px flex shrink-0 focus-visible:rounded-md focus-visible:-outline-offset-4 items-center gap-1.5 border-transparent border-b-2 px-2 text-muted-foreground hover:text-foreground data-[state=active]:border-primary data-[state=active]:font-medium data-[state=active]:text-foreground"
             >
               {item.label}
               {item.count ? (

@@ -8,7 +8,8 @@ import { text } from '@/text'
 import type { CardData, CardNode } from './elements'
 
 /** A node of a run: its state, its name, how long it took. */
-export const RunCard = memo(function RunCard({ data }: NodeProps<CardNode>) {
+export const RunCard = memo(function RunCard(props: NodeProps<CardNode>) {
+  const { data, targetPosition = Position.Left, sourcePosition = Position.Right } = props
   const { colour, label, shape, pulses } = statusLook(data.status)
   const isQuiet = data.status === 'pending' || data.status === 'skipped'
   return (
@@ -33,20 +34,20 @@ export const RunCard = memo(function RunCard({ data }: NodeProps<CardNode>) {
       ) : null}
       <StatusGlyph status={data.status} />
       <span className="min-w-0 flex-1">
-        <span className="flex items-baseline gap-2">
-          <span className="min-w-0 flex-1 truncate font-medium font-mono text-xs">
-            {data.title}
-          </span>
-          <Took data={data} />
+        <span
+          className={classes('block truncate font-medium text-xs', !data.isTitled && 'font-mono')}
+        >
+          {data.title}
         </span>
         <span className="flex gap-2 text-[11px] text-muted-foreground">
           <span className="min-w-0 flex-1 truncate">{secondLine(data, label)}</span>
           <Tries data={data} />
+          <Took data={data} />
         </span>
       </span>
       {data.mark ? <PatchCorner label={text.run.mark[data.mark]} /> : null}
-      <Handle type="target" position={Position.Left} isConnectable={false} />
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      <Handle type="target" position={targetPosition} isConnectable={false} />
+      <Handle type="source" position={sourcePosition} isConnectable={false} />
     </div>
   )
 })

@@ -8,14 +8,14 @@ import {
   useNodesInitialized,
   useReactFlow,
 } from '@xyflow/react'
-import { useEffect, useMemo, useRef } from 'react'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { isWriting } from '@/app/useGlobalKeys'
 import type { WorkflowDocument } from '@/model/document'
 import type { NodeView } from '@/model/run-fold'
 import type { PatchMark } from '@/model/run-overlay'
 import { useTheme } from '@/store/theme'
 import { cardsOf, edgesOf } from './elements'
-import { layoutRun } from './layout'
+import { type Direction, directionFor, layoutRun } from './layout'
 import { RunCard } from './RunCard'
 
 interface RunGraphProps {
@@ -27,30 +27,42 @@ interface RunGraphProps {
 }
 
 const NODE_TYPES = { card: RunCard }
-const FIT = { padding: 0.12, maxZoom: 1 }
+/** Below, the controls have their place. */
+const FIT = { padding: { x: '24px', top: '24px', bottom: '60px' }, maxZoom: 1 } as const
 /** Fewer are drawn at once than looked for. */
 const MANY_NODES = 150
 
 /** The graph that a run follows, in the states of its nodes. Nothing in it can be edited. */
 export function RunGraph(props: RunGraphProps) {
+  const { document } = props
+  const frame = useRef<HTMLDivElement>(null)
+  const [direction, setDirection] = useState<Direction | null>(null)
+  // Once: a graph must not turn under a reader when a patch adds to it.
+  useLayoutEffect(() => {
+    if (direction !== null || !frame.current) return
+    const { clientWidth, clientHeight } = frame.current
+    setDirection(directionFor(document, { width: clientWidth, height: clientHeight }))
+  }, [direction, document])
   return (
-    <ReactFlowProvider>
-      <Canvas {...props} />
-    </ReactFlowProvider>
+    <div ref={frame} className="h-full">
+      {direction === null ? null : (
+        <ReactFlowProvider>
+          <Canvas {...props} direction={direction} />
+        </ReactFlowProvider>
+      )}
+    </div>
   )
 }
 
-function Canvas({ document, nodes, marks, selected, onSelect }: RunGraphProps) {
+function Canvas(props: RunGraphProps & { direction: Direction }) {
+  const { document, nodes, marks, selected, onSelect, direction } = props
   const theme = useTheme((state) => state.theme)
-  const places = useMemo(() => layoutRun(document), [document])
+  const places = useMemo(() => layoutRun(document, direction), [document, direction])
   const cards = useMemo(
-    () => cardsOf({ document, places, nodes, marks, selected }),
-    [document, places, nodes, marks, selected],
+    () => cardsOf({ document, places, direction, nodes, marks, selected }),
+    [document, places, direction, nodes, marks, selected],
   )
-  const edges = useMemo(
-    () => edgesOf({ document, places, nodes, marks, selected: null }),
-    [document, places, nodes, marks],
-  )
+  const edges = useMemo(() => edgesOf({ document, nodes }), [document, nodes])
   const wasMoved = useFit(places)
   return (
     <ReactFlow
@@ -82,7 +94,7 @@ function Canvas({ document, nodes, marks, selected, onSelect }: RunGraphProps) {
       }}
     >
       <Background variant={BackgroundVariant.Dots} gap={20} color="var(--border)" />
-      <Controls showInteractive={false} fitViewOptions={FIT} />
+      <Controls orientation="horizontal" showInteractive={false} fitViewOptions={FIT} />
     </ReactFlow>
   )
 }

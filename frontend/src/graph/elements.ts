@@ -1,14 +1,16 @@
 // The document and the state of a run as what the canvas draws.
-import type { Edge, Node } from '@xyflow/react'
+import { type Edge, type Node, Position } from '@xyflow/react'
 import type { DocumentEdge, Place, WorkflowDocument } from '@/model/document'
 import { defaultPort, portOf } from '@/model/ports'
 import type { NodeView } from '@/model/run-fold'
 import { type PatchMark, shownStatus } from '@/model/run-overlay'
-import { CARD_HEIGHT, CARD_WIDTH } from './layout'
+import { CARD_HEIGHT, CARD_WIDTH, type Direction } from './layout'
 
 export type CardData = {
   id: string
   title: string
+  /** Whether `title` was written by a person, or is the id. */
+  isTitled: boolean
   type: string
   status: string
   node: NodeView | undefined
@@ -20,22 +22,31 @@ export type CardNode = Node<CardData, 'card'>
 export interface Drawn {
   document: WorkflowDocument
   places: ReadonlyMap<string, Place>
+  direction: Direction
   nodes: Readonly<Record<string, NodeView>>
   marks: ReadonlyMap<string, PatchMark>
   selected: string | null
 }
 
-export function cardsOf({ document, places, nodes, marks, selected }: Drawn): CardNode[] {
+const SIDES = {
+  right: { targetPosition: Position.Left, sourcePosition: Position.Right },
+  down: { targetPosition: Position.Top, sourcePosition: Position.Bottom },
+}
+
+export function cardsOf(drawn: Drawn): CardNode[] {
+  const { document, places, direction, nodes, marks, selected } = drawn
   return document.nodes.map(({ id, type, title }) => ({
     id,
     type: 'card',
     position: places.get(id) ?? { x: 0, y: 0 },
     width: CARD_WIDTH,
     height: CARD_HEIGHT,
+    ...SIDES[direction],
     selected: id === selected,
     data: {
       id,
       title: title ?? id,
+      isTitled: title !== undefined,
       type,
       status: shownStatus(nodes[id], type),
       node: nodes[id],
@@ -63,7 +74,13 @@ export function passageOf(
   return (edge.when || edge.otherwise) && wasSkipped ? 'passed-by' : 'taken'
 }
 
-export function edgesOf({ document, nodes }: Drawn): Edge[] {
+const LABEL_LENGTH = 28
+const LABEL_PADDING: [number, number] = [5, 2]
+
+const short = (text: string): string =>
+  text.length > LABEL_LENGTH ? `${text.slice(0, LABEL_LENGTH - 1)}…` : text
+
+export function edgesOf({ document, nodes }: Pick<Drawn, 'document' | 'nodes'>): Edge[] {
   const byId = new Map(document.nodes.map((node) => [node.id, node]))
   return document.edges.map((edge, index) => {
     const source = byId.get(edge.from)
@@ -74,7 +91,9 @@ export function edgesOf({ document, nodes }: Drawn): Edge[] {
       id: `${index}:${edge.from}:${edge.to}`,
       source: edge.from,
       target: edge.to,
-      ...(label || edge.when ? { label: label || 'if' } : {}),
+      ...(label || edge.when ? { label: short(label || (edge.when ?? '')) } : {}),
+      labelBgPadding: LABEL_PADDING,
+      labelBgBorderRadius: 4,
       className: `run-edge run-edge-${passage}`,
       focusable: false,
     }

@@ -1,20 +1,30 @@
-// Where the nodes of a run are drawn: from left to right, closer together than in the builder.
+// Where the nodes of a run are drawn: closer together than in the builder, in the direction in which
+// they are larger.
 import { Graph, layout as runDagre } from '@dagrejs/dagre'
 import type { Place, WorkflowDocument } from '@/model/document'
 import { layout } from '@/model/layout'
 
 export const CARD_WIDTH = 200
 export const CARD_HEIGHT = 56
-const RANK_GAP = 72
 const CARD_GAP = 28
 /** Beyond this dagre takes longer than a person waits. */
 const DAGRE_NODES = 1_200
+/** Beyond this one layout is enough to wait for. */
+const CHOICE_NODES = 200
+
+export type Direction = 'right' | 'down'
+/** Rank to rank; a line to the right needs room for its label. */
+const RANK_GAP = { right: 72, down: 44 }
 
 /** A place for every node of `document`, by id: the upper left corner. */
-export function layoutRun(document: WorkflowDocument): Map<string, Place> {
+export function layoutRun(document: WorkflowDocument, direction: Direction): Map<string, Place> {
   if (document.nodes.length > DAGRE_NODES) return layout(document, () => undefined)
   const graph = new Graph({ multigraph: true })
-  graph.setGraph({ rankdir: 'LR', ranksep: RANK_GAP, nodesep: CARD_GAP })
+  graph.setGraph({
+    rankdir: direction === 'right' ? 'LR' : 'TB',
+    ranksep: RANK_GAP[direction],
+    nodesep: CARD_GAP,
+  })
   graph.setDefaultEdgeLabel(() => ({}))
   for (const { id } of document.nodes) {
     graph.setNode(id, { width: CARD_WIDTH, height: CARD_HEIGHT })
@@ -29,4 +39,27 @@ export function layoutRun(document: WorkflowDocument): Map<string, Place> {
       return [id, { x: x - CARD_WIDTH / 2, y: y - CARD_HEIGHT / 2 }]
     }),
   )
+}
+
+export interface Size {
+  width: number
+  height: number
+}
+
+/** The direction in which `document` is larger when it fills `pane`. */
+export function directionFor(document: WorkflowDocument, pane: Size): Direction {
+  if (document.nodes.length > CHOICE_NODES) return 'right'
+  const zoomOf = (direction: Direction): number => {
+    const { width, height } = sizeOf(layoutRun(document, direction))
+    return Math.min(pane.width / width, pane.height / height)
+  }
+  return zoomOf('down') > zoomOf('right') ? 'down' : 'right'
+}
+
+function sizeOf(places: ReadonlyMap<string, Place>): Size {
+  const all = [...places.values()]
+  return {
+    width: CARD_WIDTH + Math.max(0, ...all.map(({ x }) => x)),
+    height: CARD_HEIGHT + Math.max(0, ...all.map(({ y }) => y)),
+  }
 }

@@ -100,10 +100,10 @@ function VersionRow({ line, isLatest, now, onRun }: VersionRowProps) {
       </Cell>
       <Cell className="text-muted-foreground">{line.principal}</Cell>
       <Cell className="font-mono text-muted-foreground text-xs" title={line.digest}>
-        {line.digest}
+        {shortDigest(line.digest)}
       </Cell>
       <Cell>
-        <div className="flex justify-end gap-1">
+        <div className="flex justify-end gap-1 text-muted-foreground group-focus-within:text-foreground group-hover:text-foreground">
           <Button look="ghost" size="small" onClick={() => onRun(version)}>
             <Play aria-hidden />
             {text.versions.run}
@@ -120,4 +120,9 @@ function VersionRow({ line, isLatest, now, onRun }: VersionRowProps) {
       </Cell>
     </Row>
   )
+}
+
+/** Its first digits tell versions apart; the whole is in the tooltip. */
+function shortDigest(digest: string): string {
+  return digest.length > 19 ? digest.slice(0, 19) : digest
 }

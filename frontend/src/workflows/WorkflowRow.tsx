@@ -33,7 +33,7 @@ export function WorkflowRow({ flow, now, onRun }: WorkflowRowProps) {
         <RelativeTime at={updated_at} now={now} />
       </Cell>
       <Cell>
-        <div className="flex justify-end gap-1">
+        <div className="flex justify-end gap-1 text-muted-foreground group-focus-within:text-foreground group-hover:text-foreground">
           <Button look="ghost" size="small" onClick={() => onRun(name)}>
             <Play aria-hidden />
             {text.flows.run}
@@ -70,7 +70,9 @@ function LatestRun({ workflow, now }: { workflow: string; now: Date }) {
       params={{ runId: data.id }}
       className="flex min-w-0 items-center gap-2 text-muted-foreground hover:text-foreground"
     >
-      <StatusPill status={data.status} className="h-5" />
+      <span className="flex w-28 shrink-0">
+        <StatusPill status={data.status} className="h-5" />
+      </span>
       <RelativeTime at={data.accepted_at} now={now} />
     </Link>
   )

@@ -60,7 +60,11 @@ function Question({ approval }: { approval: ApprovalView }) {
         <Link
           to="/runs/$runId"
           params={{ runId: approval.run }}
-          className={buttonLook({ look: 'secondary', size: 'small', className: 'ml-auto' })}
+          className={buttonLook({
+            look: 'secondary',
+            size: 'small',
+            className: 'ml-auto text-foreground',
+          })}
         >
           {text.inbox.openRun}
         </Link>

@@ -1,4 +1,5 @@
 import { RelativeTime } from '@/components/RelativeTime'
+import { StatusGlyph } from '@/components/StatusGlyph'
 import { StatusPill } from '@/components/StatusPill'
 import { useNow } from '@/components/useNow'
 import { text } from '@/text'
@@ -19,7 +20,7 @@ export function ClosedNote({ status, at, by, comment, isTooLate }: ClosedNotePro
     <div role="status" className="flex flex-col gap-1.5 rounded-md border bg-surface px-3 py-2.5">
       {isTooLate ? <p className="font-medium">{text.inbox.tooLate}</p> : null}
       <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
-        <StatusPill status={status} />
+        {isTooLate ? <StatusPill status={status} /> : <StatusGlyph status={status} />}
         {by ? (
           <span className="break-words">
             <bdi>{text.inbox.by(by)}</bdi>

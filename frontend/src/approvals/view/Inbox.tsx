@@ -15,6 +15,8 @@ export function Inbox({ selected }: { selected: string | null }) {
   const { view, workflow } = useInbox()
   const list = useInfiniteQuery(inboxQuery(view, workflow))
   const items = list.data?.pages.flatMap((page) => page.items) ?? []
+  /** Nothing to choose and nothing chosen: the list has the whole width to say so. */
+  const isBare = list.isSuccess && items.length === 0 && selected === null
   const navigate = useNavigate()
   useInboxKeys({
     ids: items.map(({ id }) => id),
@@ -28,7 +30,8 @@ export function Inbox({ selected }: { selected: string | null }) {
         <section
           aria-label={text.inbox.list}
           className={classes(
-            'flex min-h-0 w-full shrink-0 flex-col border-r md:w-[360px]',
+            'flex min-h-0 w-full flex-col',
+            isBare ? 'min-w-0 flex-1' : 'shrink-0 border-r md:w-[300px] xl:w-[360px]',
             selected !== null && 'hidden md:flex',
           )}
         >
@@ -38,11 +41,12 @@ export function Inbox({ selected }: { selected: string | null }) {
           className={classes(
             'min-h-0 min-w-0 flex-1 overflow-y-auto',
             selected === null && 'hidden md:block',
+            isBare && 'md:hidden',
           )}
         >
           {selected === null ? (
             <div className="grid h-full place-items-center text-muted-foreground">
-              {items.length > 0 ? text.inbox.choose : null}
+              {text.inbox.choose}
             </div>
           ) : (
             <ApprovalPane key={selected} id={selected} />

@@ -174,6 +174,8 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
         edges={edges}
         nodeTypes={NODE_TYPES}
         edgeTypes={EDGE_TYPES}
+        // The colour of arrows is that of lines.
+        defaultMarkerColor={null}
         onNodesChange={onNodesChange}
         onEdgesChange={onEdgesChange}
         onNodeDragStop={onDragStop}

@@ -1,4 +1,11 @@
-import { BaseEdge, EdgeLabelRenderer, type EdgeProps, getBezierPath } from '@xyflow/react'
+import {
+  BaseEdge,
+  EdgeLabelRenderer,
+  type EdgeProps,
+  getBezierPath,
+  getSmoothStepPath,
+  Position,
+} from '@xyflow/react'
 import { X } from 'lucide-react'
 import { memo } from 'react'
 import { classes } from '@/components/classes'
@@ -11,7 +18,9 @@ const TROUBLE = new Set(['error', 'timeout', 'rejected'])
 /** An edge with what decides whether it is taken. */
 export const LinkLine = memo(function LinkLine(props: EdgeProps<LinkEdge>) {
   const { data, selected, markerEnd } = props
-  const [path, x, y] = getBezierPath(props)
+  // A curve from below a card would run behind the card itself.
+  const isFromBelow = props.sourcePosition === Position.Bottom
+  const [path, x, y] = isFromBelow ? getSmoothStepPath(props) : getBezierPath(props)
   if (!data) return null
   const label = labelOf(data)
   return (

@@ -5,7 +5,7 @@ import { NODE_HEIGHT, NODE_WIDTH } from '@/model/layout'
 import { documentOf, useBuilder } from '@/store/builder'
 
 const MIN_ZOOM = 0.1
-const PADDING = 0.15
+const PADDING = 0.08
 /** Cards with several ports are higher than the plainest one. */
 const TALLEST = NODE_HEIGHT * 2
 

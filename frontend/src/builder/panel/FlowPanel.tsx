@@ -19,7 +19,7 @@ export function FlowPanel({ kinds }: { kinds: Kinds }) {
       id="flow-panel"
       tabIndex={-1}
       aria-label={text.panel.label}
-      className="w-[360px] shrink-0 overflow-y-auto border-l bg-background outline-offset-[-2px]"
+      className="w-80 shrink-0 xl:w-[360px] overflow-y-auto border-l bg-background outline-offset-[-2px]"
       onKeyDown={(event) => {
         if (event.key === 'Escape') window.document.getElementById('flow-canvas')?.focus()
       }}

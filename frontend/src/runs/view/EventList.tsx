@@ -1,8 +1,10 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
+import { Diamond } from 'lucide-react'
 import { useRef } from 'react'
 import { StatusGlyph } from '@/components/StatusGlyph'
 import type { EventView } from '@/model/run-fold'
 import { detailOfEvent, stateOfEvent } from '@/model/run-history'
+import { PATCHED_COLOUR } from '@/model/status'
 import { exactTime } from '@/model/time'
 import { text } from '@/text'
 
@@ -53,7 +55,7 @@ function EventRow({ event, onSelect }: { event: EventView; onSelect: EventListPr
       type="button"
       disabled={!event.node}
       onClick={() => event.node && onSelect(event.node)}
-      className="grid h-full w-full grid-cols-[2.5rem_6.5rem_1rem_9.5rem_minmax(4rem,10rem)_1fr] items-center gap-2 border-b px-3 text-left text-xs enabled:hover:bg-accent"
+      className="grid h-full w-full grid-cols-[2rem_5.75rem_1rem_7.5rem_minmax(4rem,8rem)_minmax(0,1fr)] items-center gap-2 border-b px-3 text-left text-xs enabled:hover:bg-accent"
     >
       <span className="text-right text-muted-foreground tabular-nums">{event.id}</span>
       <time
@@ -64,7 +66,7 @@ function EventRow({ event, onSelect }: { event: EventView; onSelect: EventListPr
         {at.toLocaleTimeString('en-GB', { hour12: false })}.
         {String(at.getMilliseconds()).padStart(3, '0')}
       </time>
-      {state ? <StatusGlyph status={state} /> : <span />}
+      {state ? <StatusGlyph status={state} /> : <PatchGlyph event={event} />}
       <span className="truncate">{event.type}</span>
       <span className="truncate font-mono">{event.node}</span>
       <span className="truncate text-muted-foreground">
@@ -72,4 +74,12 @@ function EventRow({ event, onSelect }: { event: EventView; onSelect: EventListPr
       </span>
     </button>
   )
+}
+
+/** A patch is no state: it has the colour of its mark on the cards. */
+function PatchGlyph({ event }: { event: EventView }) {
+  if (!event.type.startsWith('patch.')) return <span />
+  const isRefused = event.type === 'patch.refused'
+  const colour = isRefused ? 'var(--state-failed)' : PATCHED_COLOUR
+  return <Diamond aria-hidden className="size-3.5" strokeWidth={2.25} style={{ color: colour }} />
 }

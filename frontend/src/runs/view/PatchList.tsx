@@ -40,7 +40,7 @@ function PatchCard({ patch, now }: { patch: PatchView; now: Date }) {
         <StatusGlyph
           status={isRefused ? 'rejected' : patch.status === 'applied' ? 'approved' : 'waiting'}
         />
-        <span>{patch.status}</span>
+        <span className="first-letter:uppercase">{patch.status}</span>
         <span className="min-w-0 truncate">
           <bdi>{text.run.patchBy(patch.by, patch.by_agent)}</bdi>
         </span>
@@ -90,7 +90,15 @@ function Changes({ changes }: { changes: PatchView['changes'] }) {
         <div key={kind} className="contents">
           <dt className="text-muted-foreground">{text.run.changes[kind]}</dt>
           <dd className="min-w-0 break-words font-mono">
-            {(changes[kind] ?? []).map(changeText).join(', ')}
+            {kind.startsWith('edges') ? (
+              (changes[kind] ?? []).map((each) => (
+                <span key={changeText(each)} className="block">
+                  {changeText(each)}
+                </span>
+              ))
+            ) : (
+              <span>{(changes[kind] ?? []).map(changeText).join(', ')}</span>
+            )}
           </dd>
         </div>
       ))}

@@ -1,19 +1,32 @@
 import { Link } from '@tanstack/react-router'
+import { Timer } from 'lucide-react'
 import { CopyButton } from '@/components/CopyButton'
 import { RelativeTime } from '@/components/RelativeTime'
+import { StatusGlyph } from '@/components/StatusGlyph'
 import { StatusPill } from '@/components/StatusPill'
 import { useNow } from '@/components/useNow'
 import type { RunView } from '@/model/run-fold'
+import { statusLook } from '@/model/status'
 import { elapsedMs, formatDuration } from '@/model/time'
 import { text } from '@/text'
 
+interface RunHeadingProps {
+  run: RunView
+  /** Whether a question of the run waits for an answer: more than any waiting. */
+  asks: boolean
+}
+
 /** State, flow, id and time of a run in a line. */
-export function RunHeading({ run }: { run: RunView }) {
+export function RunHeading({ run, asks }: RunHeadingProps) {
   const now = useNow()
+  const status = asks && run.status === 'waiting' ? 'needs_you' : run.status
   const took = elapsedMs(run.started_at, run.ended_at, now)
   return (
     <>
-      <StatusPill status={run.status} className="shrink-0" />
+      <StatusPill status={status} className="hidden shrink-0 sm:inline-flex" />
+      <span role="img" aria-label={statusLook(status).label} className="shrink-0 sm:hidden">
+        <StatusGlyph status={status} className="size-4" />
+      </span>
       <h1 className="min-w-0 truncate font-semibold text-sm">
         <Link
           to="/flows/$name"
@@ -23,18 +36,21 @@ export function RunHeading({ run }: { run: RunView }) {
         >
           {run.workflow}
         </Link>
-        <span className="ml-1 font-normal text-muted-foreground">
-          {run.version === null ? text.common.draft : `@${run.version}`}
+        <span className="ml-1.5 font-normal text-muted-foreground">
+          {run.version === null ? text.common.draft : text.common.version(run.version)}
         </span>
       </h1>
-      <span className="flex shrink-0 items-center font-mono text-muted-foreground text-xs">
+      <span className="hidden shrink-0 items-center font-mono text-muted-foreground text-xs sm:flex">
         <span title={run.id}>{shortId(run.id)}</span>
         <CopyButton value={run.id} label={text.run.copyId} />
       </span>
       <span className="hidden shrink-0 items-center gap-3 text-muted-foreground text-xs md:flex">
-        <RelativeTime at={run.started_at ?? run.accepted_at} now={now} />
+        <span>
+          {text.run.started} <RelativeTime at={run.started_at ?? run.accepted_at} now={now} />
+        </span>
         {took === null ? null : (
-          <span title={text.run.duration} className="tabular-nums">
+          <span title={text.run.duration} className="flex items-center gap-1 tabular-nums">
+            <Timer aria-hidden className="size-3.5" />
             {formatDuration(took)}
           </span>
         )}

@@ -52,7 +52,7 @@ export function RunScreen({ first }: { first: RunView }) {
   return (
     <Page
       title={text.run.title(run.workflow)}
-      heading={<RunHeading run={run} />}
+      heading={<RunHeading run={run} asks={isOpen && (asked.data?.items.length ?? 0) > 0} />}
       actions={isOpen ? <CancelRun id={run.id} /> : null}
     >
       <div className="flex h-full flex-col">
