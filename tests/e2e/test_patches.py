@@ -43,6 +43,11 @@ def edge(source: str, target: str, **more: Any) -> Json:
     return {"op": "add", "path": "/edges/-", "value": {"from": source, "to": target, **more}}
 
 
+def agent(id: str) -> Json:
+    value = {"id": id, "type": "agent", "config": {"prompt": "x"}}
+    return {"op": "add", "path": "/nodes/-", "value": value}
+
+
 def patch(rig: Rig, run: str, operations: list[Any], **headers: str) -> Any:
     body = {"operations": operations, "note": "test"}
     return rig.http.post(f"/runs/{run}/patches", json=body, headers=headers)
@@ -128,6 +133,21 @@ REFUSALS: dict[str, tuple[list[Any], int, str, str]] = {
         "/problems/invalid-patch",
         "other",
     ),
+    "unknown type": (
+        [
+            {"op": "add", "path": "/settings", "value": {"unknown_types": "fail"}},
+            {"op": "add", "path": "/nodes/-", "value": {"id": "a", "type": "nobody.knows"}},
+        ],
+        422,
+        "/problems/invalid-document",
+        "nobody.knows",
+    ),
+    "sixth agent": (
+        [agent(f"a{i}") for i in range(6)],
+        409,
+        "/problems/patch-refused",
+        "6 agents; at most 5",
+    ),
     "large value": (
         [node("a", "x" * (10 * 1024 * 1024))],
         422,
@@ -144,6 +164,10 @@ def test_refused_patches_say_why_and_change_nothing(rig: Rig, case: str) -> None
     answer = patch(rig, run, operations)
     assert (answer.status_code, answer.json()["type"]) == (status, type_), answer.text
     assert reason in answer.text
+    (kept,) = rig.get(f"/runs/{run}/patches")["items"]
+    assert (kept["status"], kept["number"], kept["seq"]) == ("refused", None, None)
+    assert kept["reason"] == answer.json().get("reason", kept["reason"])
+    assert reason in " ".join(kept["detail"])
     ended = rig.wait(run)
     assert (ended["status"], ended["outputs"], ended["patches"]) == ("succeeded", {"last": 1}, 0)
 
@@ -155,6 +179,11 @@ def test_second_patch_on_a_stale_base_is_refused_if_the_base_was_named(rig: Rig)
     answer = patch(rig, run, [node("b"), edge("last", "b")], **{"If-Match": f'"{base}"'})
     assert answer.status_code == 412
     assert answer.headers["ETag"].strip('"') == rig.get(f"/runs/{run}")["document_digest"]
+    listed = rig.get(f"/runs/{run}/patches")["items"]
+    assert [(each["status"], each["reason"]) for each in listed] == [
+        ("applied", None), ("refused", "base_moved"),
+    ]  # fmt: skip
+    assert listed[1]["changes"]["nodes_added"] == ["b"]
     assert patch(rig, run, [node("b"), edge("last", "b")]).status_code == 200
     rig.http.post(f"/runs/{run}/cancel", json={})
 

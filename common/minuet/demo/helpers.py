@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Final
 
 import httpx
@@ -51,14 +52,16 @@ def helpers(ledger: Path | None = None) -> Iterator[Helpers]:
     """
     with ExitStack() as stack:
         services = stack.enter_context(child(["-m", "minuet.demo.services"], SERVICES_ANNOUNCEMENT))
-        model = stack.enter_context(child(model_command(ledger), MODEL_ANNOUNCEMENT))
+        script = Path(stack.enter_context(TemporaryDirectory())) / SCRIPT.name
+        script.write_text(SCRIPT.read_text("utf-8").replace("{services_url}", services), "utf-8")
+        model = stack.enter_context(child(model_command(script, ledger), MODEL_ANNOUNCEMENT))
         until_it_answers(f"{model.removesuffix('/v1')}/healthz")
         yield Helpers(services, model)
 
 
-def model_command(ledger: Path | None) -> list[str]:
+def model_command(script: Path, ledger: Path | None) -> list[str]:
     kept = [] if ledger is None else ["--ledger", str(ledger)]
-    return ["-m", "minuet.services.dev_llm", str(SCRIPT), "--port", "0", *kept]
+    return ["-m", "minuet.services.dev_llm", str(script), "--port", "0", *kept]
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def agent_patch_faults(old: Ir, new: Ir, agent: str) -> list[str]:
 
 
 def agent_of(patch: str, run: str) -> str | None:
-    """The node in the id of an agent's patch, `<run>/<node>/<gen>/<n>`; None if it is no such id."""
+    """The node that an agent's patch id, `<run>/<node>/<gen>/<n>`, names; None if it is none."""
     parts = patch.split("/")
     is_id = len(parts) == 4 and parts[0] == run and parts[2].isdecimal() and parts[3].isdecimal()
     return parts[1] if is_id else None
@@ -102,5 +102,6 @@ def _max_agents(change: Change) -> int:
     documents = [change.new_document]
     if change.agent is not None:
         documents.append(change.old_document)
-    limits = [(each.get("settings") or {}).get("max_agents", MAX_AGENTS) for each in documents]
+    settings = [each.get("settings") or {} for each in documents]
+    limits: list[int] = [each.get("max_agents", MAX_AGENTS) for each in settings]
     return min(MAX_AGENTS, *limits)

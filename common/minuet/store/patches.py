@@ -1,4 +1,5 @@
-"""Patches of runs: written by the API with their command, settled by the recorder."""
+"""Patches of runs: written by the API with their command, settled by the recorder; those that the
+API refuses are written as they ended."""
 
 from __future__ import annotations
 
@@ -28,6 +29,21 @@ class NewPatch(NamedTuple):
     ir_digest: str
 
 
+class RefusedPatch(NamedTuple):
+    """An attempt that never became a command, in the order of the parameters of its insert."""
+
+    run_id: str
+    patch: str
+    tenant: str
+    by: str
+    by_agent: bool
+    note: str | None
+    operations: bytes
+    base_document_digest: str
+    reason: str
+    detail: list[str]
+
+
 class Verdict(NamedTuple):
     """How an attempt ended, in the order of the parameters of its update; `reason` is None if it
     was applied."""
@@ -50,14 +66,17 @@ class Moved(NamedTuple):
 
 
 class PatchRow(msgspec.Struct, frozen=True):
-    number: int
+    """`number` and `document_digest` are None for one that never became a command."""
+
+    id: int
+    number: int | None
     patch: str
     by: str
     by_agent: bool
     note: str | None
     operations: bytes
     base_document_digest: str
-    document_digest: str
+    document_digest: str | None
     status: str
     reason: str | None
     detail: Any
@@ -66,7 +85,7 @@ class PatchRow(msgspec.Struct, frozen=True):
     seq: int | None
 
 
-_ROW = """number, patch, by, by_agent, note, operations, base_document_digest, document_digest,
+_ROW = """id, number, patch, by, by_agent, note, operations, base_document_digest, document_digest,
  status, reason, detail, created_at, decided_at, seq"""
 
 _SETTLE = """
@@ -75,6 +94,16 @@ update patches p set status = v.status, reason = v.reason, detail = v.detail::js
 from unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
   $7::bigint[]) as v (run_id, number, status, reason, detail, decided_at, seq)
 where p.run_id = v.run_id and p.number = v.number and p.status = 'pending'
+"""
+
+_KEEP_REFUSED = """
+insert into patches (run_id, patch, tenant, by, by_agent, note, operations, base_document_digest,
+  status, reason, detail, decided_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, 'refused', $9, $10, now())
+on conflict (run_id, patch) where number is null do update
+set note = excluded.note, operations = excluded.operations, reason = excluded.reason,
+  base_document_digest = excluded.base_document_digest, detail = excluded.detail,
+  decided_at = excluded.decided_at
 """
 
 _MOVE = """
@@ -93,6 +122,11 @@ async def insert_patch(c: Connection, patch: NewPatch) -> None:
         "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         *patch,
     )
+
+
+async def keep_refused(c: Connection, refused: RefusedPatch) -> None:
+    """The same patch again replaces what was refused of it before."""
+    await c.execute(_KEEP_REFUSED, *refused)
 
 
 async def settle(c: Connection, verdicts: Sequence[Verdict]) -> None:
@@ -117,10 +151,10 @@ async def get_patch(c: Connection, run: str, number: int) -> PatchRow | None:
 
 
 async def find_patch(c: Connection, run: str, patch: str) -> PatchRow | None:
-    """The attempt that was applied of the patch with this id, else the latest."""
+    """The attempt that was applied of the patch with this id, else the latest command."""
     row = await c.fetchrow(
         f"select {_ROW} from patches where run_id = $1 and patch = $2 "  # noqa: S608 - constant
-        "order by status = 'applied' desc, number desc limit 1",
+        "and number is not null order by status = 'applied' desc, number desc limit 1",
         run, patch,
     )  # fmt: skip
     return PatchRow(**row) if row else None
@@ -129,20 +163,20 @@ async def find_patch(c: Connection, run: str, patch: str) -> PatchRow | None:
 async def list_patches(
     c: Connection, tenant: str, run: str, *, after: int, limit: int
 ) -> list[PatchRow]:
-    """Attempts above number `after`, in order."""
+    """Attempts above id `after`, in order."""
     rows = await c.fetch(
         f"select {_ROW} from patches where run_id = $1 and tenant = $2 "  # noqa: S608 - constant
-        "and number > $3 order by number limit $4",
+        "and id > $3 order by id limit $4",
         run, tenant, after, limit,
     )  # fmt: skip
     return [PatchRow(**row) for row in rows]
 
 
 async def count_by_agents(c: Connection, run: str, *, besides: str) -> int:
-    """Different patches that agents asked for in this run, without the one with this id."""
+    """Different patches that agents brought to the run's owner, without the one with this id."""
     count: int = await c.fetchval(
         "select count(distinct patch) from patches "
-        "where run_id = $1 and by_agent and patch <> $2",
+        "where run_id = $1 and by_agent and patch <> $2 and number is not null",
         run, besides,
     )  # fmt: skip
     return count

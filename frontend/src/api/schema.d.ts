@@ -862,7 +862,7 @@ export interface components {
             created_at?: string | null;
             decided_at?: string | null;
             detail?: string[];
-            document: string;
+            document: string | null;
             note: string | null;
             number: number | null;
             operations: unknown;

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from minuet.net import AddressRefused, Dialler, GuardedTransport
+from minuet.policy.hosts import PORTS, allows
 
 from .tool import ToolError
 
@@ -29,18 +30,6 @@ def make_client(dialler: Dialler) -> httpx.AsyncClient:
     )
 
 
-def allows(hosts: Sequence[str], url: httpx.URL) -> bool:
-    """Whether a rule names this host (`name`, `*.name`, each with `:port` if only that one)."""
-    host, port = url.host.lower().rstrip("."), url.port or (443 if url.scheme == "https" else 80)
-    for rule in hosts:
-        name, _, only = rule.lower().partition(":")
-        if only and int(only) != port:
-            continue
-        if host == name or (name.startswith("*.") and host.endswith(name[1:])):
-            return True
-    return False
-
-
 async def http_request(
     client: httpx.AsyncClient, step: dict[str, Any], hosts: Sequence[str], key: str
 ) -> dict[str, Any]:
@@ -53,7 +42,9 @@ async def http_request(
         )  # fmt: skip
     except (httpx.InvalidURL, ValueError, TypeError) as exc:
         raise ToolError(f"http_request: {exc}") from exc
-    if not allows(hosts, request.url):
+    if any(name.lower() == "host" for name in step.get("headers", {})):
+        raise ToolError("http_request may not set the header Host")
+    if not allows(hosts, request.url.host, port_of(request.url)):
         listed = ", ".join(hosts) or "none"
         raise ToolError(f"http_request may not call {request.url.host}; allowed hosts: {listed}")
     try:
@@ -66,6 +57,10 @@ async def http_request(
     except (httpx.HTTPError, AddressRefused, TimeoutError) as exc:
         raise ToolError(f"http_request: {type(exc).__name__}: {exc}") from exc
     return {"status": response.status_code, "body": decoded(data)}
+
+
+def port_of(url: httpx.URL) -> int:
+    return url.port or PORTS.get(url.scheme, 0)
 
 
 async def read(response: httpx.Response) -> bytes:

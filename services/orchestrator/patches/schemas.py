@@ -20,8 +20,9 @@ class PatchBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PatchView(msgspec.Struct):
-    """One attempt. `number` is that of its command; `reason` and `detail` tell why it was
-    refused; `seq` is the event that settled it."""
+    """One attempt. `number` is that of its command, `seq` the event that settled it, `document`
+    what it leads to: all null if it was refused before it became a command. `reason` and `detail`
+    tell why."""
 
     patch: str
     run: str
@@ -31,7 +32,7 @@ class PatchView(msgspec.Struct):
     by_agent: bool
     note: str | None
     base: str
-    document: str
+    document: str | None
     changes: DiffSummary
     operations: msgspec.Raw
     reason: str | None = None

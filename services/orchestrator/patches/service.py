@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from minuet.ir.diff_summary import diff_summary
 from minuet.ir.materialise import apply_patch
-from minuet.ir.rebase import patch_faults
-from minuet.model.errors import InvalidDocument, StoreUnavailable
-from minuet.model.ir import Ir
+from minuet.model.errors import InvalidDocument, PatchError, StoreUnavailable
 from minuet.model.status import NODE_STATUS_BY_WORD, NodeStatus, RunStatus
-from minuet.policy.patches import MAX_AGENT_PATCHES, policy_faults
+from minuet.policy.patches import AGENT, MAX_AGENT_PATCHES, Change, agent_of, refusal
 from minuet.store import page, patches
 from minuet.store.database import Database
-from minuet.store.patches import NewPatch, PatchRow
+from minuet.store.history import without_nul
+from minuet.store.patches import NewPatch, PatchRow, RefusedPatch
 from minuet.store.runs import RunRow
 
 from ..auth import Principal
@@ -26,13 +26,13 @@ from ..errors import KeyReused, PatchRefused, PreconditionFailed, RunEnded
 from ..runs.commanding import Commander, Sent
 from ..runs.schemas import CommandView
 from ..runs.service import Runs
+from .refused import Refused, kept_operations
 from .schemas import PatchBody, PatchPage, PatchView
 
 if TYPE_CHECKING:
     from minuet.store.database import Connection
 
 MAX_TRIES: Final = 5
-AGENT: Final = "agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,17 @@ class Patches:
         Raises NotFound, RunEnded, PatchError, InvalidDocument, PatchRefused, PreconditionFailed.
         """
         id = key or f"patch-{secrets.token_hex(8)}"
+        try:
+            return await self._apply(principal, run, body, id=id, base=base)
+        except Refused as refused:
+            if not body.dry_run:
+                await self._keep(principal, id, body, refused)
+            raise refused.error from None
+
+    async def _apply(
+        self, principal: Principal, run: str, body: PatchBody, *, id: str, base: str | None
+    ) -> PatchView | CommandView:
+        """Raises Refused for what never became a command."""
         for _ in range(MAX_TRIES):
             if (settled := await self._settled(principal, run, id, body)) is not None:
                 return settled
@@ -93,13 +104,13 @@ class Patches:
         self, principal: Principal, run: str, *, cursor: str | None, limit: int
     ) -> PatchPage:
         """Every attempt, oldest first, with what it changes."""
-        await self._runs.row(principal, run)
+        run_row = await self._runs.row(principal, run)
         (after,) = page.decode_cursor(cursor, tuple[int]) if cursor else (0,)
         async with self._db.connection() as c:
             rows = await patches.list_patches(c, principal.tenant, run, after=after, limit=limit)
-        items = [await self._shown(principal.tenant, run, row) for row in rows]
+        items = [await self._shown(principal.tenant, run, _closed(run_row, row)) for row in rows]
         more = len(rows) == limit
-        return PatchPage(items, page.encode_cursor(rows[-1].number) if more else None)
+        return PatchPage(items, page.encode_cursor(rows[-1].id) if more else None)
 
     async def _settled(
         self, principal: Principal, run: str, id: str, body: PatchBody
@@ -129,6 +140,18 @@ class Patches:
         row = await self._runs.row(principal, run)
         if RunStatus(row.status).ended:
             raise _ended(run, RunStatus(row.status))
+        try:
+            return await self._judged(principal, row, id, body, base)
+        except (PatchError, InvalidDocument, PatchRefused, PreconditionFailed) as error:
+            raise Refused(row, error) from error
+
+    async def _judged(
+        self, principal: Principal, row: RunRow, id: str, body: PatchBody, base: str | None
+    ) -> Draft:
+        """Everything that can be told before the owner decides.
+
+        Raises PatchError, InvalidDocument, PatchRefused, PreconditionFailed.
+        """
         if base is not None and base != row.document_digest:
             raise PreconditionFailed(
                 f"the run is on {row.document_digest} now", etag=f'"{row.document_digest}"'
@@ -140,32 +163,32 @@ class Patches:
         if compiled.ir is None:
             raise InvalidDocument(compiled.diagnostics)
         old = await self._definitions.load_ir(principal.tenant, row.ir_digest)
-        await self._check(principal, row, id, old, compiled.ir, changed)
+        change = Change(old, compiled.ir, document, changed)
+        await self._check(principal, row, id, change)
         definition = await self._definitions.store(principal.tenant, changed, compiled)
         return Draft(row, id, body, document, changed, definition, row.ir_digest)
 
-    async def _check(
-        self,
-        principal: Principal,
-        row: RunRow,
-        id: str,
-        old: Ir,
-        new: Ir,
-        document: dict[str, Any],
-    ) -> None:
-        """Everything that can be told before the owner decides. Raises PatchRefused."""
-        by_agent = principal.kind == AGENT
-        faults = policy_faults(old, new, document.get("settings") or {}, by_agent=by_agent)
-        if by_agent:
-            async with self._db.connection() as c:
-                if await patches.count_by_agents(c, row.id, besides=id) >= MAX_AGENT_PATCHES:
-                    faults.append(f"agents have patched this run {MAX_AGENT_PATCHES} times already")
-        if faults:
-            raise PatchRefused("policy", faults)
+    async def _check(self, principal: Principal, row: RunRow, id: str, change: Change) -> None:
+        """Raises PatchRefused."""
         nodes = await self._runs.recorded_nodes(principal, row)
         status = {view.id: _status(view.status) for view in nodes}
-        if faults := patch_faults(old, new, status):
-            raise PatchRefused("conflict", faults)
+        if principal.kind == AGENT:
+            change = replace(change, agent=_own_node(id, row.id, status))
+            async with self._db.connection() as c:
+                if await patches.count_by_agents(c, row.id, besides=id) >= MAX_AGENT_PATCHES:
+                    told = f"agents have patched this run {MAX_AGENT_PATCHES} times already"
+                    raise PatchRefused("policy", [told])
+        if (refused := refusal(change, status)) is not None:
+            raise PatchRefused(refused.reason, refused.faults)
+
+    async def _keep(self, principal: Principal, id: str, body: PatchBody, refused: Refused) -> None:
+        row = RefusedPatch(
+            refused.run.id, id, principal.tenant, principal.id, principal.kind == AGENT,
+            without_nul(body.note), kept_operations(body.operations), refused.run.document_digest,
+            refused.reason, without_nul(refused.detail),
+        )  # fmt: skip
+        async with self._db.connection() as c:
+            await patches.keep_refused(c, row)
 
     async def _send(self, principal: Principal, draft: Draft) -> Sent:
         run, definition = draft.run, draft.definition
@@ -202,11 +225,39 @@ class Patches:
         return row
 
     async def _shown(self, tenant: str, run: str, row: PatchRow) -> PatchView:
-        documents = [
-            msgspec.json.decode(await self._definitions.blob(tenant, digest))
-            for digest in (row.base_document_digest, row.document_digest)
-        ]
-        return _view(run, row, *documents)
+        base = await self._document(tenant, row.base_document_digest)
+        if row.document_digest is not None:
+            return _view(run, row, base, await self._document(tenant, row.document_digest))
+        try:
+            wanted = apply_patch(base, msgspec.json.decode(row.operations))
+        except PatchError:  # that is why it was refused, or its values were not kept
+            wanted = base
+        return _view(run, row, base, wanted)
+
+    async def _document(self, tenant: str, digest: str) -> dict[str, Any]:
+        document: dict[str, Any] = msgspec.json.decode(await self._definitions.blob(tenant, digest))
+        return document
+
+
+def _own_node(id: str, run: str, status: Mapping[str, NodeStatus]) -> str:
+    """The node whose agent asks. Raises PatchRefused if the id names none that is at work."""
+    node = agent_of(id, run)
+    if node is None:
+        told = "an agent's patch has the key <run>/<node>/<gen>/<number> of its own node"
+        raise PatchRefused("policy", [told])
+    if status.get(node, NodeStatus.PENDING) is not NodeStatus.READY:
+        raise PatchRefused("policy", [f"the agent '{node}' is not at work in this run"])
+    return node
+
+
+def _closed(run: RunRow, row: PatchRow) -> PatchRow:
+    """A command that an ended run did not take is no longer pending. Read `run` first."""
+    if row.status != "pending" or not RunStatus(run.status).ended:
+        return row
+    told = f"the run had ended: {RunStatus(run.status).word}"
+    return msgspec.structs.replace(
+        row, status="refused", reason="run_ended", detail=[told], decided_at=run.ended_at
+    )
 
 
 def _status(word: str) -> NodeStatus:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minuet.services.agent_runner.tools.http_step import allows
+from minuet.policy.hosts import allows
+from minuet.services.agent_runner.tools.http_step import port_of
 from minuet.services.agent_runner.tools.pipeline import select
 from minuet.services.agent_runner.tools.search import find
 from minuet.services.agent_runner.tools.tables import (
@@ -78,7 +79,8 @@ def test_mixed_types_cannot_be_sorted() -> None:
 )
 def test_hosts_are_called_by_rule_only(url: str, allowed: bool) -> None:
     rules = ["api.example.com", "*.example.org", "local.test:8080"]
-    assert allows(rules, httpx.URL(url)) is allowed
+    address = httpx.URL(url)
+    assert allows(rules, address.host, port_of(address)) is allowed
 
 
 def test_select_walks_objects_and_lists() -> None:
