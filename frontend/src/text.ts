@@ -75,7 +75,7 @@ export const text = {
         {
           title: 'Apply a file',
           detail: 'Keep flows beside your code and apply them from a terminal.',
-          action: 'minuet apply flow.yaml',
+          action: 'minuet workflow apply flow.yaml',
         },
       ],
     },
@@ -157,7 +157,7 @@ export const text = {
   run: {
     title: (workflow: string) => `Run of ${workflow}`,
     loading: 'Loading the run',
-    started: 'Started',
+    started: 'started',
     duration: 'Duration',
     copyId: 'Copy the run id',
     cancel: 'Cancel run',
@@ -206,6 +206,11 @@ export const text = {
     noConfig: 'This node has no config.',
     noTurns: 'What the agent says appears here while it says it.',
     turn: (turn: number) => `Turn ${turn}`,
+    turnGoesOn: 'goes on …',
+    toolCall: (name: string) => `Call of ${name}`,
+    toolArguments: 'Arguments',
+    toolResult: 'Result',
+    toolRuns: 'The call runs …',
     settings: 'Settings',
     endedOn: (port: string) => `ended on ${port}`,
     dueAt: 'goes on',
@@ -214,7 +219,8 @@ export const text = {
     closeNode: 'Back to the run',
     noPatches:
       'Nobody changed this run. A patch by a person or an agent stands here with its reason.',
-    patchBy: (by: string, agent: boolean) => (agent ? `agent ${by}` : by),
+    patchBy: (by: string, agent: boolean) =>
+      agent && !by.startsWith('agent') ? `by agent ${by}` : `by ${by}`,
     changes: {
       nodes_added: 'Added',
       nodes_changed: 'Changed',
@@ -290,12 +296,48 @@ export const text = {
   },
   help: {
     title: 'Keyboard',
-    keys: [
-      ['g f', 'Go to flows'],
-      ['g r', 'Go to runs'],
-      ['g i', 'Go to the inbox'],
-      ['?', 'This help'],
-      ['Esc', 'Close what is open'],
+    parts: [
+      {
+        title: 'Everywhere',
+        keys: [
+          ['g f', 'Go to flows'],
+          ['g r', 'Go to runs'],
+          ['g i', 'Go to the inbox'],
+          ['?', 'This help'],
+          ['Esc', 'Close what is open'],
+        ],
+      },
+      {
+        title: 'A run',
+        keys: [
+          ['j', 'Next step'],
+          ['k', 'Step before'],
+          ['e', 'Next error'],
+          ['n', 'Next that needs an answer'],
+          ['f', 'Show everything'],
+        ],
+      },
+      {
+        title: 'Inbox',
+        keys: [
+          ['j', 'Next question'],
+          ['k', 'Question before'],
+          ['a', 'Approve'],
+          ['x', 'Reject: first the comment'],
+        ],
+      },
+      {
+        title: 'Builder',
+        keys: [
+          ['Ctrl S', 'Save'],
+          ['Ctrl Enter', 'Run'],
+          ['Ctrl Z', 'Undo'],
+          ['Ctrl O', 'Tidy up'],
+          ['Tab', 'Add a step'],
+          ['F2', 'Rename'],
+          ['1', 'Show everything'],
+        ],
+      },
     ] as const,
   },
 } as const

@@ -1,7 +1,11 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import type { WorkflowDocument } from '@/model/document'
 import { Problem } from '@/model/problem'
+import type { TurnView } from '@/model/turns'
 import { api, unwrap, unwrapWithResponse } from './client'
+import type { components } from './schema'
+
+type TurnPage = components['schemas']['TurnPage']
 
 const PAGE = 200
 const EVENT_PAGE = 1_000
@@ -102,6 +106,29 @@ export const nodeLogsQuery = (id: string, node: string) =>
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor ?? null,
+  })
+
+/** Every turn of an agent node, of all its executions; `version` is anything that changes when the
+ * node does. */
+export const nodeTurnsQuery = (id: string, node: string, version: string) =>
+  queryOptions({
+    queryKey: ['runs', 'one', id, 'turns', node, version],
+    queryFn: async ({ signal }) => {
+      const turns: TurnView[] = []
+      let cursor: string | null = null
+      do {
+        const page: TurnPage = await unwrap(
+          api.GET('/api/v1/runs/{run_id}/nodes/{node}/turns', {
+            params: { path: { run_id: id, node }, query: { limit: PAGE, cursor } },
+            signal,
+          }),
+        )
+        turns.push(...page.items)
+        cursor = page.next_cursor ?? null
+      } while (cursor)
+      return turns
+    },
+    placeholderData: keepPreviousData,
   })
 
 export function runNodes(id: string, cursor: string, signal: AbortSignal) {

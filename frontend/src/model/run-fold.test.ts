@@ -174,14 +174,16 @@ describe('folding live frames', () => {
 
   it('puts the pieces of a turn together and drops them at a restart', () => {
     const state = foldAll(openRun(run()), [
-      live('node.delta', { turn: 1, text: 'Hel' }),
-      live('node.delta', { turn: 1, text: 'lo' }),
-      live('node.delta', { turn: 2, text: 'wrong' }),
-      live('node.delta', { turn: 2, text: 'right', restart: true }),
+      live('node.delta', { turn: 1, at: 0, text: 'Hel' }),
+      live('node.delta', { turn: 1, at: 3, text: 'lo' }),
+      live('node.delta', { turn: 2, at: 0, text: 'wrong' }),
+      live('node.delta', { turn: 2, at: 0, text: 'right', restart: true }),
+      live('node.turn', { turn: 3, text: 'whole', calls: [] }),
     ])
-    expect(state.live.a?.turns).toEqual([
-      { turn: 1, text: 'Hello' },
-      { turn: 2, text: 'right' },
+    expect(state.live.a?.turns).toMatchObject([
+      { turn: 1, text: 'Hello', finished: false },
+      { turn: 2, text: 'right', finished: false },
+      { turn: 3, text: 'whole', finished: true },
     ])
   })
 

@@ -2,18 +2,13 @@
 // Pure: the same frames in the same order give the same view.
 import type { components } from '@/api/schema'
 import { hasEnded } from './status'
+import { type HeardTurn, hear } from './turns'
 
 type Schemas = components['schemas']
 export type RunView = Schemas['RunView']
 export type NodeView = Schemas['NodeView']
 export type EventView = Schemas['EventView']
 export type LiveView = Schemas['LiveItem']
-
-/** One turn of an agent, as far as it was streamed. */
-export interface Turn {
-  turn: number
-  text: string
-}
 
 export interface LiveLog {
   time: string
@@ -27,7 +22,7 @@ export interface LiveLog {
 export interface LiveNode {
   gen: number
   attempt: number
-  turns: Turn[]
+  turns: HeardTurn[]
   logs: LiveLog[]
   fraction: number | null
   message: string
@@ -58,7 +53,6 @@ export type RunAction =
   | { kind: 'history'; events: readonly EventView[] }
 
 const KEPT_LOGS = 500
-const KEPT_TURN_CHARS = 200_000
 
 export function openRun(run: RunView): RunState {
   return {
@@ -241,7 +235,8 @@ function liveAfter(before: LiveNode, live: LiveView): LiveNode {
   const { data } = live
   switch (live.type) {
     case 'node.delta':
-      return { ...before, turns: turnsAfter(before.turns, data) }
+    case 'node.turn':
+      return { ...before, turns: hear(before.turns, live.type, data) }
     case 'node.log':
       return { ...before, logs: [...before.logs.slice(1 - KEPT_LOGS), logOf(live)] }
     case 'node.progress':
@@ -253,16 +248,6 @@ function liveAfter(before: LiveNode, live: LiveView): LiveNode {
     default:
       return before
   }
-}
-
-/** `restart` drops what this turn said before: the model was asked again. */
-function turnsAfter(turns: readonly Turn[], data: Record<string, unknown>): Turn[] {
-  const turn = numberOf(data.turn) ?? 0
-  const said = turns.find((each) => each.turn === turn)
-  const kept = data.restart ? '' : (said?.text ?? '')
-  const text = (kept + (textOf(data.text) ?? '')).slice(0, KEPT_TURN_CHARS)
-  const others = turns.filter((each) => each.turn !== turn)
-  return [...others, { turn, text }].sort((a, b) => a.turn - b.turn)
 }
 
 function logOf(live: LiveView): LiveLog {

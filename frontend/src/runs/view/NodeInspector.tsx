@@ -3,6 +3,7 @@ import { X } from 'lucide-react'
 import { useState } from 'react'
 import { nodeQuery } from '@/api/run'
 import { Button } from '@/components/Button'
+import { classes } from '@/components/classes'
 import { JsonView } from '@/components/JsonView'
 import { ProblemNote } from '@/components/ProblemNote'
 import { StatusPill } from '@/components/StatusPill'
@@ -36,17 +37,21 @@ export function NodeInspector(props: NodeInspectorProps) {
   const [chosen, setChosen] = useState<Tab | null>(null)
   const type = docNode?.type ?? node?.type ?? ''
   const items = tabsOf(props, type)
-  const usual: Tab = node?.error
-    ? 'error'
-    : isAtWork(node) && hasTurns(type, live)
-      ? 'turns'
-      : 'output'
+  // Whoever reads along is not led away when the node ends.
+  const [isReading] = useState(() => isAtWork(node))
+  const usual: Tab = node?.error ? 'error' : isReading && hasTurns(type, live) ? 'turns' : 'output'
   const tab = chosen ?? usual
   const title = docNode?.title ?? id
   return (
     <div className="flex min-h-0 min-w-0 flex-1 flex-col">
       <header className="flex shrink-0 items-center gap-2 px-4 pt-2 pb-1">
-        <h2 className="min-w-0 truncate font-medium font-mono text-xs" title={title}>
+        <h2
+          className={classes(
+            'min-w-0 truncate font-medium',
+            !docNode?.title && 'font-mono text-xs',
+          )}
+          title={title}
+        >
           <bdi>{title}</bdi>
         </h2>
         <span className="shrink-0 text-muted-foreground text-xs">{type}</span>
@@ -89,7 +94,13 @@ function tabsOf(props: NodeInspectorProps, type: string): TabItem<Tab>[] {
   const { run, id, node, docNode, live, events } = props
   const words = text.run.nodeTabs
   const turns: TabItem<Tab>[] = hasTurns(type, live)
-    ? [{ name: 'turns', label: words.turns, content: <TurnList turns={live?.turns ?? []} /> }]
+    ? [
+        {
+          name: 'turns',
+          label: words.turns,
+          content: <TurnList run={run} id={id} node={node} live={live} />,
+        },
+      ]
     : []
   const errors: TabItem<Tab>[] = node?.error
     ? [
