@@ -13,6 +13,7 @@ from .approvals.routes import router as approvals
 from .auth import require_key
 from .blobs.routes import router as blobs
 from .core import Core
+from .keys.routes import router as keys
 from .meta.openapi import CONFIG, docs, openapi_json
 from .meta.routes import probes
 from .meta.routes import router as meta
@@ -39,6 +40,7 @@ def create_app(core: Core) -> Litestar:
             workers,
             blobs,
             tickets,
+            keys,
             meta,
         ],
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from minuet.store.database import Database
 
+ADMIN: Final = "admin"
 BOOTSTRAP_ID: Final = "bootstrap"
 AGENT_ID: Final = "agent"
 TRUST_S: Final = 10.0
@@ -34,6 +35,10 @@ class Principal(msgspec.Struct, frozen=True):
     tenant: str
     groups: list[str] = []
     roles: list[str] = []
+
+    @property
+    def is_admin(self) -> bool:
+        return ADMIN in self.roles
 
 
 class Authenticator:
@@ -52,7 +57,7 @@ class Authenticator:
         """Make `secret` an administrator's key of the tenant `default`. Idempotent."""
         async with self._db.connection() as c:
             await api_keys.keep_key(
-                c, BOOTSTRAP_ID, secret, tenant="default", name="bootstrap", roles=["admin"]
+                c, BOOTSTRAP_ID, secret, tenant="default", name="bootstrap", roles=[ADMIN]
             )
 
     async def bootstrap_agent(self, secret: str) -> None:

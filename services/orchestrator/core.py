@@ -16,6 +16,7 @@ from .admission import Admission
 from .approvals.service import Approvals
 from .auth import Authenticator
 from .definitions import Definitions
+from .keys.service import Keys
 from .node_types.service import NodeTypes
 from .partitions import Partitions
 from .patches.service import Patches
@@ -52,6 +53,7 @@ class Core:
     patches: Patches
     intake: Intake
     tickets: Tickets
+    keys: Keys
     site: Site
 
     def duties(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -104,6 +106,7 @@ def assemble(
     recorded = Recorded(db, bus)
     relay = Relay(db, bus, cas, admission)
     definitions = Definitions(cas, types)
+    authenticator = Authenticator(db)
     workflows = Workflows(db, definitions)
     runs = Runs(db, definitions, recorded)
     intake = Intake(db)
@@ -113,12 +116,13 @@ def assemble(
         relay=relay, admission=admission, partitions=partitions,
     )  # fmt: skip
     return Core(
-        settings=settings, db=db, bus=bus, cas=cas, authenticator=Authenticator(db),
+        settings=settings, db=db, bus=bus, cas=cas, authenticator=authenticator,
         admission=admission, partitions=partitions, types=types, recorded=recorded, relay=relay,
         workflows=workflows, runs=runs, starter=starter,
         commander=commander, approvals=Approvals(db, commander), intake=intake,
         patches=Patches(db, runs, definitions, commander),
-        tickets=Tickets(bus, fanout or FanoutSettings()), site=Site(settings.site_dir),
+        tickets=Tickets(bus, fanout or FanoutSettings()),
+        keys=Keys(db, authenticator), site=Site(settings.site_dir),
     )  # fmt: skip
 
 

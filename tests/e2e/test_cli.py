@@ -156,6 +156,21 @@ def test_a_cancel_is_recorded_and_a_late_one_is_a_conflict(minuet: Minuet) -> No
     minuet("run", "follow", run_id, code=1)
 
 
+def test_a_key_is_made_used_listed_and_revoked(suite: Suite, minuet: Minuet) -> None:
+    secret = minuet("keys", "create", "anna", "--kind", "person", "-g", "finance").stdout.strip()
+    as_anna = {"MINUET_URL": suite.url, "MINUET_API_KEY": secret}
+    minuet("run", "list", **as_anna)
+    assert "administrators" in minuet("keys", "list", code=5, **as_anna).stderr
+    minuet("keys", "create", "anna", code=6)
+    listed = {each["id"]: each for each in loads(minuet("keys", "list", "--json"))}
+    assert (listed["anna"]["kind"], listed["anna"]["groups"]) == ("person", ["finance"])
+    assert "anna" in minuet("keys", "list").stdout
+    assert loads(minuet("keys", "revoke", "anna", "--json"))["revoked_at"]
+    minuet("run", "list", code=5, **as_anna)
+    minuet("keys", "revoke", "bootstrap", code=6)
+    minuet("keys", "revoke", "nobody", code=3)
+
+
 def test_inputs_that_miss_the_schema_are_named(minuet: Minuet) -> None:
     done = minuet("run", "start", "-", "-i", "who=a", "-i", "times=two", code=2,
                   stdin=GREETING.format(name="inputs"))  # fmt: skip

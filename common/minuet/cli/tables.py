@@ -15,6 +15,7 @@ from .times import ago, between, duration
 
 if TYPE_CHECKING:
     from minuet.client.views import ApprovalLine, RunLine, WorkflowLine
+    from minuet.views.keys import KeyView
 
 MAX_QUESTION = 160
 
@@ -47,6 +48,21 @@ def print_runs(lines: Sequence[RunLine], *, is_filtered: bool) -> None:
             look(line.status).markup,
             ago(line.accepted_at, now),
             between(line.accepted_at, line.ended_at),
+        )
+    console().print(table)
+
+
+def print_keys(lines: Sequence[KeyView]) -> None:
+    now = datetime.now(UTC)
+    table = _table("key", "kind", "roles", "groups", "made", "revoked")
+    for line in lines:
+        table.add_row(
+            escape(line.id),
+            escape(line.kind),
+            escape(", ".join(line.roles)),
+            escape(", ".join(line.groups)),
+            ago(line.created_at, now),
+            "" if line.revoked_at is None else ago(line.revoked_at, now),
         )
     console().print(table)
 

@@ -9,6 +9,7 @@ from minuet.expr.paths import MISSING, extract, parse_path
 from minuet.model.errors import NotFound
 
 from .approvals import Approvals
+from .keys import Keys
 from .location import find_location
 from .paging import every
 from .paths import segment
@@ -40,6 +41,7 @@ class Client:
         self.workflows = Workflows(self._transport)
         self.runs = Runs(self._transport)
         self.approvals = Approvals(self._transport)
+        self.keys = Keys(self._transport)
 
     @classmethod
     def find(

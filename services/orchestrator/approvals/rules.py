@@ -18,7 +18,6 @@ from ..errors import AlreadyDecided, InvalidPayload
 from ..runs.starting import INLINE_BYTES
 from .schemas import DecisionBody
 
-ADMIN: Final = "admin"
 STATUS_OF: Final = {"approve": "approved", "reject": "rejected"}
 
 
@@ -33,7 +32,7 @@ class Asked(Protocol):
 
 
 def may_decide(principal: Principal, asked: Asked) -> bool:
-    if ADMIN in principal.roles or not (asked.assignees or asked.groups):
+    if principal.is_admin or not (asked.assignees or asked.groups):
         return True
     return principal.id in asked.assignees or not set(asked.groups).isdisjoint(principal.groups)
 

@@ -29,7 +29,9 @@ BODIES: Json = {
     "/approvals/{approval_id}/decision": {"decision": "approve"},
     "/runs": {"workflow": "greet", "inputs": {"domain": "x"}},
 }
-OPEN = {"/info", "/node-types", "/node-types/{name}", "/workers", "/tickets", "/openapi.json"}
+OPEN = {
+    "/info", "/node-types", "/node-types/{name}", "/workers", "/tickets", "/openapi.json", "/keys",
+}  # fmt: skip
 """These belong to the suite, or to whoever asks."""
 
 
@@ -57,6 +59,7 @@ async def fill(core: Core, api: httpx.AsyncClient, record: History, document: Js
     return {
         "run_id": run, "node_id": "one", "node": "one", "number": 0,
         "approval_id": "apr-1", "digest": digest, "name": "greet", "version": 1,
+        "key_id": "bootstrap",
     }  # fmt: skip
 
 

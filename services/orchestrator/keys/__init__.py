@@ -1,0 +1,1 @@
+"""API keys: whom a tenant lets in."""
