@@ -1,15 +1,17 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useParams, useSearch } from '@tanstack/react-router'
+import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useState } from 'react'
 import { latestQuery } from '@/api/documents'
 import { infoQuery } from '@/api/info'
 import { nodeTypesQuery } from '@/api/nodeTypes'
 import { versionQuery } from '@/api/workflows'
+import { buttonLook } from '@/components/Button'
 import { Page } from '@/components/Page'
 import { ProblemNote } from '@/components/ProblemNote'
 import { Skeleton } from '@/components/Skeleton'
 import { useBuilder } from '@/store/builder'
 import { draftKey, dropDraft } from '@/store/drafts'
+import { text } from '@/text'
 import { Builder } from './Builder'
 import { type Kinds, useKinds } from './kinds'
 import { openNew, openSaved } from './openFlow'
@@ -97,7 +99,12 @@ function Waiting({ title, error }: { title: string; error: unknown }): ReactNode
   return (
     <Page title={title}>
       {error ? (
-        <ProblemNote error={error} className="m-6" />
+        <div className="flex flex-col items-start gap-4 p-4">
+          <ProblemNote error={error} className="w-full" />
+          <Link to="/flows" className={buttonLook()}>
+            {text.notFound.back}
+          </Link>
+        </div>
       ) : (
         <div className="flex h-full">
           <Skeleton className="h-full w-56 rounded-none opacity-40" />

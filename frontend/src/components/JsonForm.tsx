@@ -1,7 +1,7 @@
 import { withTheme } from '@rjsf/core'
 import { Theme } from '@rjsf/shadcn'
 import type { UiSchema } from '@rjsf/utils'
-import { type ReactNode, useCallback, useMemo } from 'react'
+import { type ReactNode, useCallback, useMemo, useState } from 'react'
 import type { JsonSchema } from '@/model/formValidator'
 import { FormSelect } from './FormSelect'
 import { rjsfValidator } from './rjsfValidator'
@@ -10,14 +10,26 @@ const ThemedForm = withTheme<unknown, JsonSchema>(Theme as never)
 const WIDGETS = { SelectWidget: FormSelect }
 
 /** What is required comes first: documents do not keep the order of their fields. */
-function arrange(schema: JsonSchema): UiSchema {
+function arrange(schema: JsonSchema, value: unknown): UiSchema {
   const required = Array.isArray(schema.required) ? schema.required.map(String) : []
   const { properties } = schema as { properties?: object }
   const known = required.filter((name) => Object.hasOwn(properties ?? {}, name))
   return {
     'ui:submitButtonOptions': { norender: true },
     ...(known.length > 0 ? { 'ui:order': [...known, '*'] } : {}),
+    ...longTexts(value),
   }
+}
+
+const LINE_LENGTH = 40
+
+/** Texts that would be cut in a line get several: what is decided on must be seen whole. */
+function longTexts(value: unknown): UiSchema {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {}
+  const isLong = (each: unknown): boolean =>
+    typeof each === 'string' && (each.length > LINE_LENGTH || each.includes('\n'))
+  const long = Object.entries(value).filter(([, each]) => isLong(each))
+  return Object.fromEntries(long.map(([name]) => [name, { 'ui:widget': 'textarea' }]))
 }
 
 /** The form marks the fields; the library would write to the console as well. */
@@ -50,7 +62,9 @@ export function JsonForm({
     (event: { formData?: unknown }) => onChange(event.formData),
     [onChange],
   )
-  const uiSchema = useMemo(() => arrange(schema), [schema])
+  // By the first value: a field must not change its kind while somebody writes in it.
+  const [first] = useState(value)
+  const uiSchema = useMemo(() => arrange(schema, first), [schema, first])
   return (
     <ThemedForm
       id={id}

@@ -7,6 +7,7 @@ import {
   ReactFlowProvider,
   useNodesInitialized,
   useReactFlow,
+  useStore,
 } from '@xyflow/react'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { isWriting } from '@/app/useGlobalKeys'
@@ -104,10 +105,11 @@ function useFit(places: unknown) {
   const wasMoved = useRef(false)
   const isReady = useNodesInitialized()
   const { fitView } = useReactFlow()
-  // biome-ignore lint/correctness/useExhaustiveDependencies: new places are the occasion
+  const pane = useStore(({ width, height }) => `${width} ${height}`)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: new places and a new size are occasions
   useEffect(() => {
     if (isReady && !wasMoved.current) void fitView(FIT)
-  }, [places, isReady, fitView])
+  }, [places, pane, isReady, fitView])
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.key !== 'f' || event.ctrlKey || event.metaKey || isWriting(event.target)) return

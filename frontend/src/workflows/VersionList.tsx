@@ -16,7 +16,7 @@ import { text } from '@/text'
 
 const { columns } = text.versions
 const COLUMNS = [columns.version, columns.saved, columns.by, columns.digest, null]
-const WIDTHS = ['w-40', 'w-40', 'w-56', '', 'w-48']
+const WIDTHS = ['', 'w-28', 'hidden w-40 sm:table-cell', 'hidden w-56 lg:table-cell', 'w-40']
 
 /** What a flow was, newest first. */
 export function VersionList() {
@@ -98,8 +98,11 @@ function VersionRow({ line, isLatest, now, onRun }: VersionRowProps) {
       <Cell className="text-muted-foreground">
         <RelativeTime at={line.created_at} now={now} />
       </Cell>
-      <Cell className="text-muted-foreground">{line.principal}</Cell>
-      <Cell className="font-mono text-muted-foreground text-xs" title={line.digest}>
+      <Cell className="hidden text-muted-foreground sm:table-cell">{line.principal}</Cell>
+      <Cell
+        className="hidden font-mono text-muted-foreground text-xs lg:table-cell"
+        title={line.digest}
+      >
         {shortDigest(line.digest)}
       </Cell>
       <Cell>

@@ -21,7 +21,13 @@ const COLUMNS = [
   text.flows.columns.updated,
   null,
 ]
-const WIDTHS = ['', 'w-24', 'w-64', 'w-36', 'w-64']
+const WIDTHS = [
+  '',
+  'hidden w-24 md:table-cell',
+  'w-28 sm:w-56 xl:w-64',
+  'hidden w-36 lg:table-cell',
+  'w-16 md:w-64',
+]
 
 /** Every flow, the last changed first. */
 export function WorkflowList() {

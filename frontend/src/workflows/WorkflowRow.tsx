@@ -25,23 +25,29 @@ export function WorkflowRow({ flow, now, onRun }: WorkflowRowProps) {
           {name}
         </Link>
       </Cell>
-      <Cell className="text-muted-foreground">{text.common.version(version)}</Cell>
+      <Cell className="hidden text-muted-foreground md:table-cell">
+        {text.common.version(version)}
+      </Cell>
       <Cell>
         <LatestRun workflow={name} now={now} />
       </Cell>
-      <Cell className="text-muted-foreground">
+      <Cell className="hidden text-muted-foreground lg:table-cell">
         <RelativeTime at={updated_at} now={now} />
       </Cell>
       <Cell>
         <div className="flex justify-end gap-1 text-muted-foreground group-focus-within:text-foreground group-hover:text-foreground">
-          <Button look="ghost" size="small" onClick={() => onRun(name)}>
+          <Button look="ghost" size="small" aria-label={text.flows.run} onClick={() => onRun(name)}>
             <Play aria-hidden />
-            {text.flows.run}
+            <span className="hidden md:inline">{text.flows.run}</span>
           </Button>
           <Link
             to="/runs"
             search={{ workflow: name }}
-            className={buttonLook({ look: 'ghost', size: 'small' })}
+            className={buttonLook({
+              look: 'ghost',
+              size: 'small',
+              className: 'max-md:hidden',
+            })}
           >
             <ListTree aria-hidden />
             {text.flows.allRuns}
@@ -49,7 +55,11 @@ export function WorkflowRow({ flow, now, onRun }: WorkflowRowProps) {
           <Link
             to="/flows/$name/versions"
             params={{ name }}
-            className={buttonLook({ look: 'ghost', size: 'small' })}
+            className={buttonLook({
+              look: 'ghost',
+              size: 'small',
+              className: 'max-md:hidden',
+            })}
           >
             <History aria-hidden />
             {text.flows.versions}
@@ -73,7 +83,9 @@ function LatestRun({ workflow, now }: { workflow: string; now: Date }) {
       <span className="flex w-28 shrink-0">
         <StatusPill status={data.status} className="h-5" />
       </span>
-      <RelativeTime at={data.accepted_at} now={now} />
+      <span className="hidden sm:inline">
+        <RelativeTime at={data.accepted_at} now={now} />
+      </span>
     </Link>
   )
 }

@@ -21,7 +21,7 @@ import { shownAs } from './QuestionList'
 export function ApprovalPane({ id }: { id: string }) {
   const { data, error, refetch } = useQuery(approvalQuery(id))
   return (
-    <div className="mx-auto flex max-w-2xl flex-col gap-4 p-4 md:p-6">
+    <div className="mx-auto flex min-h-full max-w-2xl flex-col gap-4 p-4 md:p-6">
       {data ? (
         <>
           <Question approval={data} />
@@ -46,12 +46,6 @@ function Question({ approval }: { approval: ApprovalView }) {
           <ArrowLeft className="size-4" />
         </Link>
         <StatusPill status={shownAs(approval.status)} />
-        <span className="min-w-0 truncate">
-          {approval.workflow} · <span className="font-mono text-xs">{approval.node}</span>
-        </span>
-        <span>
-          {text.inbox.asked} <RelativeTime at={approval.requested_at} now={now} />
-        </span>
         {approval.expires_at && approval.status === 'pending' ? (
           <span className="tabular-nums">
             {text.inbox.timeLeft(relativeTime(new Date(approval.expires_at), now))}
@@ -72,6 +66,14 @@ function Question({ approval }: { approval: ApprovalView }) {
       <h2 className="whitespace-pre-wrap break-words font-semibold text-base">
         <bdi>{approval.message}</bdi>
       </h2>
+      <p className="flex flex-wrap gap-x-3 text-muted-foreground">
+        <span className="min-w-0 truncate">
+          {approval.workflow} · <span className="font-mono text-xs">{approval.node}</span>
+        </span>
+        <span>
+          {text.inbox.asked} <RelativeTime at={approval.requested_at} now={now} />
+        </span>
+      </p>
     </header>
   )
 }

@@ -70,7 +70,7 @@ export function DecisionForm({ approval }: { approval: ApprovalView }) {
       </label>
       {answer.error ? <ProblemNote error={answer.error} /> : null}
       {answer.data?.recorded === false ? <p role="status">{text.inbox.stands}</p> : null}
-      <footer className="sticky bottom-0 -mx-1 flex flex-wrap items-center gap-2 bg-background px-1 py-3">
+      <footer className="sticky bottom-0 mt-auto -mx-1 flex flex-wrap items-center gap-2 bg-background px-1 py-3 md:mt-0 max-md:[&>button]:h-11 max-md:[&>button]:flex-1">
         {approval.may_decide ? (
           <>
             <Button type="submit" form={form} look="primary" disabled={!canDecide || draft.fault}>
@@ -102,7 +102,7 @@ function addressees({ assignees, groups }: ApprovalView): string {
 
 function Outcomes() {
   return (
-    <ul className="list-inside list-disc text-muted-foreground">
+    <ul className="list-disc space-y-0.5 pl-4 text-muted-foreground">
       <li>{text.inbox.onApprove}</li>
       <li>{text.inbox.onReject}</li>
     </ul>

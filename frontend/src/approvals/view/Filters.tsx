@@ -6,14 +6,23 @@ import { text } from '@/text'
 
 const VIEWS = Object.keys(text.inbox.views) as InboxView[]
 
+interface FiltersProps {
+  items: readonly ApprovalLine[]
+  /** Whether a question is open, which on narrow screens has the place for itself. */
+  isAside: boolean
+}
+
 /** Which questions are listed. */
-export function Filters({ items }: { items: readonly ApprovalLine[] }) {
+export function Filters({ items, isAside }: FiltersProps) {
   const { view, workflow, show, filter } = useInbox()
   const flows = [...new Set([...items.map((each) => each.workflow), workflow])].filter(Boolean)
   return (
     <nav
       aria-label={text.inbox.filters}
-      className="hidden w-[200px] shrink-0 flex-col gap-1 border-r bg-surface p-2 lg:flex"
+      className={classes(
+        'shrink-0 gap-1 overflow-x-auto border-b bg-surface p-2 lg:flex lg:w-40 lg:flex-col lg:border-r lg:border-b-0 xl:w-[200px]',
+        isAside ? 'hidden md:flex' : 'flex',
+      )}
     >
       {VIEWS.map((each) => (
         <button
@@ -22,14 +31,14 @@ export function Filters({ items }: { items: readonly ApprovalLine[] }) {
           aria-current={each === view}
           onClick={() => show(each)}
           className={classes(
-            'flex h-8 items-center rounded-md px-2 text-left text-muted-foreground hover:bg-accent',
+            'flex h-8 shrink-0 items-center rounded-md px-2 text-left text-muted-foreground hover:bg-accent',
             each === view && 'bg-accent font-medium text-foreground',
           )}
         >
           {text.inbox.views[each]}
         </button>
       ))}
-      <label className="mt-3 flex flex-col gap-1 px-2 text-xs">
+      <label className="mt-3 hidden flex-col gap-1 px-2 text-xs lg:flex">
         <span className="text-muted-foreground">{text.inbox.flow}</span>
         <select
           value={workflow}
@@ -42,7 +51,9 @@ export function Filters({ items }: { items: readonly ApprovalLine[] }) {
           ))}
         </select>
       </label>
-      <p className="mt-auto px-2 text-[11px] text-muted-foreground">{text.inbox.keys}</p>
+      <p className="mt-auto hidden px-2 text-[11px] text-muted-foreground lg:block">
+        {text.inbox.keys}
+      </p>
     </nav>
   )
 }

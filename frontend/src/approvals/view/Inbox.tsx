@@ -25,33 +25,35 @@ export function Inbox({ selected }: { selected: string | null }) {
   })
   return (
     <Page title={text.inbox.title}>
-      <div className="flex h-full">
-        <Filters items={items} />
-        <section
-          aria-label={text.inbox.list}
-          className={classes(
-            'flex min-h-0 w-full flex-col',
-            isBare ? 'min-w-0 flex-1' : 'shrink-0 border-r md:w-[300px] xl:w-[360px]',
-            selected !== null && 'hidden md:flex',
-          )}
-        >
-          <QuestionList list={list} items={items} selected={selected} view={view} />
-        </section>
-        <section
-          className={classes(
-            'min-h-0 min-w-0 flex-1 overflow-y-auto',
-            selected === null && 'hidden md:block',
-            isBare && 'md:hidden',
-          )}
-        >
-          {selected === null ? (
-            <div className="grid h-full place-items-center text-muted-foreground">
-              {text.inbox.choose}
-            </div>
-          ) : (
-            <ApprovalPane key={selected} id={selected} />
-          )}
-        </section>
+      <div className="flex h-full flex-col lg:flex-row">
+        <Filters items={items} isAside={selected !== null} />
+        <div className="flex min-h-0 min-w-0 flex-1">
+          <section
+            aria-label={text.inbox.list}
+            className={classes(
+              'flex min-h-0 w-full flex-col',
+              isBare ? 'min-w-0 flex-1' : 'shrink-0 md:w-[300px] md:border-r xl:w-[360px]',
+              selected !== null && 'hidden md:flex',
+            )}
+          >
+            <QuestionList list={list} items={items} selected={selected} view={view} />
+          </section>
+          <section
+            className={classes(
+              'min-h-0 min-w-0 flex-1 overflow-y-auto',
+              selected === null && 'hidden md:block',
+              isBare && 'md:hidden',
+            )}
+          >
+            {selected === null ? (
+              <div className="grid h-full place-items-center text-muted-foreground">
+                {text.inbox.choose}
+              </div>
+            ) : (
+              <ApprovalPane key={selected} id={selected} />
+            )}
+          </section>
+        </div>
       </div>
     </Page>
   )

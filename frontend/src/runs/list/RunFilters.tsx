@@ -9,13 +9,16 @@ import { ONLY_ITSELF, StatusChip } from './StatusChip'
 /** States with their counts, and the flow. The address holds what is chosen. */
 export function RunFilters({ filter }: { filter: RunFilter }) {
   return (
-    <div className="flex shrink-0 items-start gap-3 border-b px-4 py-2">
-      <nav aria-label={text.runs.filterStateLabel} className="flex flex-1 flex-wrap gap-1.5">
+    <div className="flex shrink-0 flex-col gap-2 border-b px-4 py-2 sm:flex-row sm:items-start sm:gap-3">
+      <nav
+        aria-label={text.runs.filterStateLabel}
+        className="flex flex-1 gap-1.5 overflow-x-auto sm:flex-wrap sm:overflow-visible"
+      >
         <Link
           to="/runs"
           activeOptions={ONLY_ITSELF}
           search={filter.workflow ? { workflow: filter.workflow } : {}}
-          className="flex h-7 items-center rounded-full border px-3 font-medium text-xs hover:bg-accent aria-[current]:border-foreground/40 aria-[current]:bg-accent"
+          className="flex h-7 shrink-0 items-center rounded-full border px-3 font-medium text-xs hover:bg-accent aria-[current]:border-foreground/40 aria-[current]:bg-accent"
         >
           {text.runs.filterAll}
         </Link>
@@ -43,7 +46,7 @@ function FlowChoice({ filter }: { filter: RunFilter }) {
       aria-label={text.runs.filterFlowLabel}
       value={workflow ?? ''}
       onChange={(event) => choose(event.target.value)}
-      className="h-7 w-48 shrink-0 truncate rounded-md border bg-card px-2"
+      className="h-7 w-full shrink-0 sm:w-48 truncate rounded-md border bg-card px-2"
     >
       <option value="">{text.runs.filterFlow}</option>
       {names.map((name) => (

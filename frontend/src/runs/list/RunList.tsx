@@ -24,7 +24,14 @@ const COLUMNS = [
   columns.duration,
   columns.labels,
 ]
-const WIDTHS = ['w-36', '', 'w-64', 'w-28', 'w-28', 'w-56']
+const WIDTHS = [
+  'w-12 sm:w-36',
+  '',
+  'hidden w-64 xl:table-cell',
+  'w-24 sm:w-28',
+  'w-20 sm:w-28',
+  'hidden w-56 md:table-cell',
+]
 const AT_TOP_PX = 8
 
 /** Runs, newest first, by the filters in the address. New ones never move what is being read. */

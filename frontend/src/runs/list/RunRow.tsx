@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router'
 import { memo } from 'react'
 import type { RunLine } from '@/api/types'
 import { RelativeTime } from '@/components/RelativeTime'
-import { StatusPill } from '@/components/StatusPill'
+import { StatusMark } from '@/components/StatusMark'
 import { Cell, Row } from '@/components/Table'
 import { elapsedMs, formatDuration } from '@/model/time'
 import { text } from '@/text'
@@ -19,7 +19,7 @@ function drawRun({ run, now }: RunRowProps) {
   return (
     <Row className="relative">
       <Cell>
-        <StatusPill status={run.status} />
+        <StatusMark status={run.status} />
       </Cell>
       <Cell>
         <Link
@@ -29,11 +29,11 @@ function drawRun({ run, now }: RunRowProps) {
         >
           {run.workflow}
         </Link>
-        <span className="ml-2 text-muted-foreground">
+        <span className="ml-2 hidden text-muted-foreground sm:inline">
           {run.version ? text.common.version(run.version) : text.common.draft}
         </span>
       </Cell>
-      <Cell className="font-mono text-muted-foreground text-xs">{run.id}</Cell>
+      <Cell className="hidden font-mono text-muted-foreground text-xs xl:table-cell">{run.id}</Cell>
       <Cell className="text-muted-foreground">
         <RelativeTime at={run.started_at ?? run.accepted_at} now={now} />
       </Cell>
@@ -44,7 +44,7 @@ function drawRun({ run, now }: RunRowProps) {
           formatDuration(elapsed)
         )}
       </Cell>
-      <Cell>
+      <Cell className="hidden md:table-cell">
         <Labels labels={run.labels} />
       </Cell>
     </Row>

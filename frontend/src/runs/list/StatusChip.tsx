@@ -25,7 +25,7 @@ export function StatusChip({ status, filter }: StatusChipProps) {
       activeOptions={ONLY_ITSELF}
       search={{ ...(isChosen ? {} : { status }), ...(workflow ? { workflow } : {}) }}
       aria-current={isChosen ? 'true' : undefined}
-      className="flex h-7 items-center gap-1.5 rounded-full border px-2.5 font-medium text-xs hover:bg-accent aria-[current]:border-foreground/40 aria-[current]:bg-accent"
+      className="flex h-7 shrink-0 items-center gap-1.5 rounded-full border px-2.5 font-medium text-xs hover:bg-accent aria-[current]:border-foreground/40 aria-[current]:bg-accent"
     >
       <StatusGlyph status={status} />
       {statusLook(status).label}

@@ -26,6 +26,7 @@ export function RunBanner({ state, document, approvals, onShowNode }: RunBannerP
   const workers = useQuery(workersQuery(isHeld))
   const types = useQuery({ ...nodeTypesQuery, enabled: isHeld })
   const typeById = new Map(document?.nodes.map(({ id, type }) => [id, type]))
+  const titleById = new Map(document?.nodes.map(({ id, title }) => [id, title]))
   const banner = bannerOf({
     status: state.run.status,
     error: state.run.error,
@@ -74,7 +75,7 @@ export function RunBanner({ state, document, approvals, onShowNode }: RunBannerP
         <Strip
           colour="var(--state-failed)"
           icon={<CircleAlert aria-hidden className="size-4" />}
-          title={node ? `${text.run.failedAt} ${node}` : text.run.error}
+          title={node ? `${text.run.failedAt} ${titleById.get(node) ?? node}` : text.run.error}
           detail={message}
         >
           {node ? (

@@ -2,11 +2,9 @@ import { Link } from '@tanstack/react-router'
 import { Timer } from 'lucide-react'
 import { CopyButton } from '@/components/CopyButton'
 import { RelativeTime } from '@/components/RelativeTime'
-import { StatusGlyph } from '@/components/StatusGlyph'
-import { StatusPill } from '@/components/StatusPill'
+import { StatusMark } from '@/components/StatusMark'
 import { useNow } from '@/components/useNow'
 import type { RunView } from '@/model/run-fold'
-import { statusLook } from '@/model/status'
 import { elapsedMs, formatDuration } from '@/model/time'
 import { text } from '@/text'
 
@@ -23,10 +21,7 @@ export function RunHeading({ run, asks }: RunHeadingProps) {
   const took = elapsedMs(run.started_at, run.ended_at, now)
   return (
     <>
-      <StatusPill status={status} className="hidden shrink-0 sm:inline-flex" />
-      <span role="img" aria-label={statusLook(status).label} className="shrink-0 sm:hidden">
-        <StatusGlyph status={status} className="size-4" />
-      </span>
+      <StatusMark status={status} className="shrink-0" />
       <h1 className="min-w-0 truncate font-semibold text-sm">
         <Link
           to="/flows/$name"

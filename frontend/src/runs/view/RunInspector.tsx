@@ -40,13 +40,15 @@ function Result({ state: { run } }: { state: RunState }) {
           <JsonView value={run.error} label={text.run.error} />
         </Section>
       ) : null}
-      <Section title={text.run.outputs}>
-        {run.outputs !== null && run.outputs !== undefined ? (
-          <JsonView value={run.outputs} label={text.run.outputs} />
-        ) : (
-          <Nothing>{run.outputs_ref ? text.run.stored : text.run.noOutputs}</Nothing>
-        )}
-      </Section>
+      {run.error ? null : (
+        <Section title={text.run.outputs}>
+          {run.outputs !== null && run.outputs !== undefined ? (
+            <JsonView value={run.outputs} label={text.run.outputs} />
+          ) : (
+            <Nothing>{run.outputs_ref ? text.run.stored : text.run.noOutputs}</Nothing>
+          )}
+        </Section>
+      )}
       <Section title={text.run.inputs}>
         {isEmpty(run.inputs) ? (
           <Nothing>{run.inputs_ref ? text.run.stored : text.run.noInputs}</Nothing>
