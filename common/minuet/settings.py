@@ -220,10 +220,14 @@ class NetworkSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobSettings:
-    """Values up to `inline_limit_bytes` travel inside tokens and events, larger ones by digest."""
+    """Values up to `inline_limit_bytes` travel inside tokens and events, larger ones by digest.
+
+    Until the recorder has stored an output, Redis alone holds it: `cache_ttl_s` bounds how long a
+    recorder may be away, so it must be the same in all processes and is never short.
+    """
 
     inline_limit_bytes: int = 65_536
-    cache_ttl_s: int = 3_600
+    cache_ttl_s: int = 86_400
 
     @classmethod
     def read(cls, env: EnvironmentReader) -> Self:
@@ -231,7 +235,7 @@ class BlobSettings:
             inline_limit_bytes=env.integer(
                 "MINUET_INLINE_LIMIT_BYTES", 65_536, low=0, high=1 << 20
             ),
-            cache_ttl_s=env.integer("MINUET_BLOB_CACHE_TTL_S", 3_600, low=1, high=30 * 86_400),
+            cache_ttl_s=env.integer("MINUET_BLOB_CACHE_TTL_S", 86_400, low=3_600, high=30 * 86_400),
         )
 
 

@@ -20,11 +20,13 @@ from minuet.model.token import CasRef
 from .turns import Acted, Entry, Replied
 
 log = structlog.get_logger()
-TTL_S = 24 * 3600
 RETRY_S = 30.0
 
 
 class Blobs(Protocol):
+    @property
+    def ttl_s(self) -> int: ...
+
     async def get(self, tenant: str, digest: str) -> bytes: ...
 
     async def put(self, tenant: str, data: bytes) -> CasRef: ...
@@ -82,7 +84,7 @@ class Journal:
         """Blob first, then the pointer: repeating both is harmless."""
         ref = await self._blobs.put(self._tenant, page)
         moved = await self._bus.move_journal(
-            self._tenant, self._key, self._stands, ref.digest, ttl_s=TTL_S
+            self._tenant, self._key, self._stands, ref.digest, ttl_s=self._blobs.ttl_s
         )
         if not moved:
             raise Moved(f"another worker has the execution {self._key}")

@@ -24,7 +24,7 @@ async def serve(settings: Settings) -> None:
     bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
     try:
         async with Database(settings.database.url, max_size=4, name="minuet-recorder") as database:
-            recorder = Recorder(database, bus)
+            recorder = Recorder(database, bus, blob_ttl_s=settings.blob.cache_ttl_s)
             duties = {
                 "recorder": recorder.run,
                 "letters": DeadLetters(database, bus).run,

@@ -14,6 +14,7 @@ import structlog
 
 from minuet.bus.api import CacheBus, Fields, RecorderBus, SignalBus
 from minuet.bus.keys import partition_of
+from minuet.cas.cas import TTL_S
 from minuet.model.errors import Unavailable
 from minuet.model.signal import Archived
 from minuet.service import stopped_within
@@ -51,10 +52,17 @@ class Recorder:
     A crash at any point only leads to reading again what is then dropped as a duplicate.
     """
 
-    def __init__(self, database: Database, bus: Bus, *, block_ms: int = BLOCK_MS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        *,
+        block_ms: int = BLOCK_MS,
+        blob_ttl_s: int = TTL_S,
+    ) -> None:
         self._bus = bus
         self._block_ms = block_ms
-        self._writer = Writer(database, bus)
+        self._writer = Writer(database, bus, blob_ttl_s=blob_ttl_s)
         self._partitions = Partitions(database)
         self._trouble: str | None = "starting"
         self._count = FIRST_COUNT

@@ -10,7 +10,6 @@ import msgspec
 import structlog
 
 from minuet.bus.api import CacheBus
-from minuet.cas.cas import TTL_S
 from minuet.model.canonical import digest as digest_of
 from minuet.model.token import CasRef
 from minuet.store.blobs import Key, missing_blobs
@@ -55,7 +54,7 @@ def named_blobs(batch: Iterable[Recordable]) -> dict[Key, int]:
 
 
 async def fetch_missing(
-    database: Database, bus: CacheBus, batch: Iterable[Recordable]
+    database: Database, bus: CacheBus, batch: Iterable[Recordable], *, ttl_s: int
 ) -> AsyncIterator[dict[Key, bytes]]:
     """The blobs that the batch names and Postgres lacks, from the cache, in portions that fit into
     memory: a batch may name thousands of large ones.
@@ -69,7 +68,7 @@ async def fetch_missing(
     async with database.connection() as c:
         missing = sorted(await missing_blobs(c, sorted(named)))
     for portion in _portions(missing, named):
-        yield await _fetch(bus, portion)
+        yield await _fetch(bus, portion, ttl_s)
 
 
 def _portions(keys: list[Key], sizes: dict[Key, int]) -> Iterator[list[Key]]:
@@ -85,9 +84,9 @@ def _portions(keys: list[Key], sizes: dict[Key, int]) -> Iterator[list[Key]]:
         yield portion
 
 
-async def _fetch(bus: CacheBus, keys: list[Key]) -> dict[Key, bytes]:
+async def _fetch(bus: CacheBus, keys: list[Key], ttl_s: int) -> dict[Key, bytes]:
     found: dict[Key, bytes] = {}
-    blobs = await asyncio.gather(*(bus.cas_get(*key, ttl_s=TTL_S) for key in keys))
+    blobs = await asyncio.gather(*(bus.cas_get(*key, ttl_s=ttl_s) for key in keys))
     for key, data in zip(keys, blobs, strict=True):
         if data is None or digest_of(data) != key[1]:
             metrics.BLOBS_MISSING.inc()

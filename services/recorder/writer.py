@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from minuet.bus.api import CacheBus, Entry
+from minuet.cas.cas import TTL_S
 from minuet.store import history
 from minuet.store.blobs import Key, insert_blobs
 from minuet.store.database import Database
@@ -35,9 +36,10 @@ POISON = (
 
 
 class Writer:
-    def __init__(self, database: Database, bus: CacheBus) -> None:
+    def __init__(self, database: Database, bus: CacheBus, *, blob_ttl_s: int = TTL_S) -> None:
         self._database = database
         self._bus = bus
+        self._blob_ttl_s = blob_ttl_s
 
     async def write(self, partitions: list[int], items: list[Recordable]) -> list[Verdict]:
         """Store what follows; several verdicts if the batch had to be divided.
@@ -74,7 +76,8 @@ class Writer:
         """Stores the blobs that the batch names, portion by portion; the last portion, mostly the
         only one, is left to the transaction. A blob whose event is not stored does no harm."""
         last: Blobs = {}
-        async for blobs in fetch_missing(self._database, self._bus, items):
+        found = fetch_missing(self._database, self._bus, items, ttl_s=self._blob_ttl_s)
+        async for blobs in found:
             if last:
                 async with self._database.transaction() as c:
                     await insert_blobs(c, last)

@@ -31,7 +31,8 @@ class Cas:
     """Reads go to this process, then to Redis, then to the durable store, if one was given.
 
     `put` stores in Redis alone, which is enough for what an event will name: the recorder makes
-    it durable no later than the event. Use `put_durably` for everything else.
+    it durable no later than the event. Use `put_durably` for everything else. Reading renews the
+    life in Redis, to `ttl_s`, which is why all processes should have the same.
     """
 
     def __init__(
@@ -44,13 +45,13 @@ class Cas:
     ) -> None:
         self._bus = bus
         self._blobs = blobs
-        self._ttl_s = ttl_s
+        self.ttl_s = ttl_s
         self._local = LocalBlobs(local_bytes)
 
     async def put(self, tenant: str, data: bytes) -> CasRef:
         """Raises BusUnavailable, Overloaded. Idempotent; renews the life of what is there."""
         digest = digest_of(data)
-        await self._bus.cas_put(tenant, digest, data, ttl_s=self._ttl_s)
+        await self._bus.cas_put(tenant, digest, data, ttl_s=self.ttl_s)
         self._local.put(tenant, digest, data)
         return CasRef(digest=digest, size_bytes=len(data))
 
@@ -77,15 +78,15 @@ class Cas:
 
     async def warm(self, tenant: str, digest: str) -> None:
         """Make Redis hold the blob for a full life. Raises NotFound, Unavailable."""
-        if await self._bus.cas_get(tenant, digest, ttl_s=self._ttl_s) is None:
+        if await self._bus.cas_get(tenant, digest, ttl_s=self.ttl_s) is None:
             data = await self.get(tenant, digest)
-            await self._bus.cas_put(tenant, digest, data, ttl_s=self._ttl_s)
+            await self._bus.cas_put(tenant, digest, data, ttl_s=self.ttl_s)
 
     async def _cached(self, tenant: str, digest: str) -> bytes | None:
         """What Redis holds, unless it is damaged. Redis away is an error only for a process that
         has no other store."""
         try:
-            data = await self._bus.cas_get(tenant, digest, ttl_s=self._ttl_s)
+            data = await self._bus.cas_get(tenant, digest, ttl_s=self.ttl_s)
         except BusUnavailable:
             if self._blobs is None:
                 raise
@@ -104,7 +105,7 @@ class Cas:
     async def _cache(self, tenant: str, digest: str, data: bytes) -> None:
         """Best effort: readers fall back to the durable store."""
         try:
-            await self._bus.cas_put(tenant, digest, data, ttl_s=self._ttl_s)
+            await self._bus.cas_put(tenant, digest, data, ttl_s=self.ttl_s)
         except Unavailable as error:
             log.warning("blob_not_cached", code=error.code, reason=str(error))
 

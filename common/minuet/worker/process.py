@@ -45,7 +45,7 @@ async def run_worker(
     gives the secrets. Nodes that need the bus or the blobs themselves are made from these."""
     bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
     thread_bus = ThreadBus(settings.redis.url, settings.redis.key_prefix)
-    blobs = Cas(bus)
+    blobs = Cas(bus, ttl_s=settings.blob.cache_ttl_s)
     worker = Worker(
         nodes(bus, blobs) if callable(nodes) else nodes,
         bus=bus,

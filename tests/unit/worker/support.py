@@ -44,6 +44,8 @@ class MemoryThreadBus:
 
 
 class MemoryBlobs:
+    ttl_s = 3600
+
     def __init__(self) -> None:
         self.data: dict[tuple[str, str], bytes] = {}
 
