@@ -3,6 +3,7 @@ import {
   type EventView,
   foldAll,
   foldRun,
+  heldWithoutGap,
   type LiveView,
   openRun,
   type RunAction,
@@ -147,6 +148,19 @@ describe('snapshots and history', () => {
     expect(state.seq).toBe(1)
     expect(state.nodes.a?.status).toBe('pending')
     expect(state.events.map(({ id }) => id)).toEqual([1])
+  })
+
+  it('knows what a resync left out: of a slow page only what it was not sent', () => {
+    const told = (ids: number[]) => ids.map((id) => event(id, 'run.waiting'))
+    const snapshot: RunAction = { kind: 'snapshot', run: run({ seq: 9 }) }
+    const before = foldAll(openRun(run()), told([1, 2, 3]))
+    const slow = foldAll(before, [{ kind: 'resync', reason: 'slow' }, snapshot, ...told([10])])
+    expect(slow.events.map(({ id }) => id)).toEqual([1, 2, 3, 10])
+    expect(heldWithoutGap(slow)).toBe(3)
+    const back = foldAll(before, [{ kind: 'resync', reason: 'rollback' }, snapshot, ...told([10])])
+    expect(back.events.map(({ id }) => id)).toEqual([10])
+    expect(heldWithoutGap(back)).toBe(0)
+    expect(heldWithoutGap(before)).toBe(3)
   })
 
   it('keeps what an event said of a node against an older page', () => {

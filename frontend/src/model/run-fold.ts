@@ -44,6 +44,8 @@ export interface RunState {
 }
 
 export type RunAction =
+  /** What was shown is void, or some of it was left out (`slow`); a snapshot follows. */
+  | { kind: 'resync'; reason: string }
   | { kind: 'snapshot'; run: RunView }
   /** Further nodes of a large run, as of event `seq`. */
   | { kind: 'nodes'; nodes: readonly NodeView[]; seq: number }
@@ -73,6 +75,9 @@ export function foldAll(state: RunState, actions: readonly RunAction[]): RunStat
 
 export function foldRun(state: RunState, action: RunAction): RunState {
   switch (action.kind) {
+    case 'resync':
+      // Shown to a slow client were events of this very history; otherwise nobody knows which hold.
+      return action.reason === 'slow' ? state : { ...state, events: [] }
     case 'snapshot':
       return foldSnapshot(state, action.run)
     case 'nodes':
@@ -98,6 +103,13 @@ function foldSnapshot(state: RunState, run: RunView): RunState {
     approvalChanges: state.approvalChanges + 1,
     patchChanges: state.patchChanges + 1,
   }
+}
+
+/** How far the events reach from the first one on without a gap: what follows up to the snapshot
+ * is to be loaded. O(events). */
+export function heldWithoutGap({ events }: RunState): number {
+  const gap = events.findIndex(({ id }, index) => id !== index + 1)
+  return gap === -1 ? events.length : gap
 }
 
 /** A node that an event told of since keeps what the event said. */

@@ -3,7 +3,6 @@ import type { EventView, LiveView, RunAction, RunView } from '@/model/run-fold'
 
 export type Frame =
   | { kind: 'action'; action: RunAction }
-  | { kind: 'resync' }
   | { kind: 'ping' }
   /** Of a later version of the server: passed over. */
   | { kind: 'unknown' }
@@ -12,6 +11,7 @@ interface Wire {
   kind?: unknown
   run?: unknown
   event?: unknown
+  reason?: unknown
 }
 
 /** Throws SyntaxError for what is no JSON. */
@@ -25,7 +25,7 @@ export function readFrame(message: string): Frame {
     case 'live':
       return { kind: 'action', action: { kind: 'live', live: wire.event as LiveView } }
     case 'resync':
-      return { kind: 'resync' }
+      return { kind: 'action', action: { kind: 'resync', reason: String(wire.reason) } }
     case 'ping':
       return { kind: 'ping' }
     default:

@@ -1,4 +1,5 @@
 import { useEffect, useReducer, useRef, useState } from 'react'
+import { asProblem } from '@/api/client'
 import { runEvents, runLive, runNodes, runSocketAddress } from '@/api/run'
 import {
   foldAll,
@@ -8,6 +9,7 @@ import {
   type RunView,
   runHasEnded,
 } from '@/model/run-fold'
+import { loadRest, type RestPorts } from './loadRest'
 import { type FeedPorts, type Link, RunFeed } from './RunFeed'
 
 export interface Watched {
@@ -27,7 +29,11 @@ export function useRunFeed(first: RunView): Watched {
   useEffect(() => {
     const stop = new AbortController()
     const following = new AbortController()
-    stop.signal.addEventListener('abort', () => following.abort())
+    let loading = new AbortController()
+    stop.signal.addEventListener('abort', () => {
+      following.abort()
+      loading.abort()
+    })
     // Folded here as well, so that a connection made before React rendered asks for no more than
     // it lacks.
     folded.current = openRun(first)
@@ -35,10 +41,17 @@ export function useRunFeed(first: RunView): Watched {
       if (stop.signal.aborted) return
       folded.current = foldAll(folded.current, actions)
       dispatch(actions)
+      if (actions.some(({ kind }) => kind === 'snapshot')) complete()
       if (runHasEnded(folded.current)) {
         following.abort()
         setLink('over')
       }
+    }
+    /** Bring what the snapshot leaves out; what an earlier one left out is not wanted any more. */
+    const complete = (): void => {
+      loading.abort()
+      loading = new AbortController()
+      void loadRest(() => folded.current, fold, restPorts(first.id), loading.signal)
     }
     const feed = new RunFeed(portsOf(first.id), {
       fold,
@@ -48,31 +61,20 @@ export function useRunFeed(first: RunView): Watched {
     })
     if (runHasEnded(folded.current)) setLink('over')
     else void feed.run(following.signal)
-    loadRest(first, fold, stop.signal).catch((error: unknown) => {
-      if (!stop.signal.aborted) reportError(error)
-    })
+    complete()
     return () => stop.abort()
   }, [first])
 
   return { state, link, heardAt }
 }
 
-/** What the snapshot leaves out: earlier events, and the nodes beyond the first page. */
-async function loadRest(
-  run: RunView,
-  fold: (actions: RunAction[]) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let cursor = run.nodes_next_cursor; cursor; ) {
-    const page = await runNodes(run.id, cursor, signal)
-    fold([{ kind: 'nodes', nodes: page.items, seq: page.seq }])
-    cursor = page.next_cursor ?? null
-  }
-  for (let after = 0; after < run.seq; ) {
-    const page = await runEvents(run.id, after, false, signal)
-    if (page.items.length === 0) return
-    fold([{ kind: 'history', events: page.items }])
-    after = page.after
+function restPorts(id: string): RestPorts {
+  return {
+    nodes: (cursor, signal) => runNodes(id, cursor, signal),
+    events: (after, signal) => runEvents(id, after, false, signal),
+    isPassing: (error) => asProblem(error).isPassing,
+    report: reportError,
+    pause,
   }
 }
 
