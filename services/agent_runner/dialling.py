@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
-import httpcore
 import httpcore2
 import httpx2
 
@@ -29,19 +28,11 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         """Raises AddressRefused or httpcore2.ConnectError."""
-        try:
-            addresses = await self._dialler.permitted(host, port)
-        except httpcore.ConnectError as exc:
-            raise httpcore2.ConnectError(str(exc)) from exc
-        failure: Exception | None = None
-        for address in addresses:
-            try:
-                return await self._backend.connect_tcp(
-                    str(address), port, timeout, local_address, socket_options
-                )
-            except httpcore2.ConnectError as exc:
-                failure = exc
-        raise httpcore2.ConnectError(f"cannot connect to {host}:{port}") from failure
+
+        def connect(address: str) -> Awaitable[httpcore2.AsyncNetworkStream]:
+            return self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+
+        return await self._dialler.dial(host, port, connect, httpcore2.ConnectError)
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None

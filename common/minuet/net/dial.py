@@ -11,7 +11,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import httpcore
 import httpx
@@ -21,6 +21,7 @@ from minuet.model.errors import MinuetError
 from .addresses import Address, AllowList, is_global_unicast, parse_address
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
+Stream = TypeVar("Stream")
 
 
 class AddressRefused(MinuetError):
@@ -64,31 +65,46 @@ class Dialler(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Raises AddressRefused, httpcore.ConnectError or httpcore.ConnectTimeout."""
+
+        def connect(address: str) -> Awaitable[httpcore.AsyncNetworkStream]:
+            return self._backend.connect_tcp(
+                address, port, local_address=local_address, socket_options=socket_options
+            )
+
         try:
             async with asyncio.timeout(timeout):
-                return await self._dial(host, port, local_address, socket_options)
+                return await self.dial(host, port, connect, httpcore.ConnectError)
         except TimeoutError as exc:
             raise httpcore.ConnectTimeout(f"no connection to {host}:{port} in time") from exc
 
-    async def _dial(
-        self, host: str, port: int, local_address: str | None, options: Iterable[Any] | None
-    ) -> httpcore.AsyncNetworkStream:
+    async def dial(
+        self,
+        host: str,
+        port: int,
+        connect: Callable[[str], Awaitable[Stream]],
+        error: type[Exception],
+    ) -> Stream:
+        """What `connect` makes of the first permitted address that it reaches.
+
+        Raises AddressRefused if none is permitted, and `error`, which `connect` raises too, if none
+        is reached.
+        """
+        try:
+            addresses = await self.permitted(host, port)
+        except (OSError, UnicodeError) as exc:
+            raise error(f"cannot resolve {host}: {exc}") from exc
         failure: Exception | None = None
-        for address in await self.permitted(host, port):
+        for address in addresses:
             try:
-                return await self._backend.connect_tcp(
-                    str(address), port, local_address=local_address, socket_options=options
-                )
-            except httpcore.ConnectError as exc:
+                return await connect(str(address))
+            except error as exc:
                 failure = exc
-        raise httpcore.ConnectError(f"cannot connect to {host}:{port}: {failure}") from failure
+        raise error(f"cannot connect to {host}:{port}: {failure}") from failure
 
     async def permitted(self, host: str, port: int) -> list[Address]:
-        """The addresses of `host` that may be dialled. Raises AddressRefused if none may."""
-        try:
-            found = await self._resolve(host.rstrip(".") or host, port)
-        except (OSError, UnicodeError) as exc:
-            raise httpcore.ConnectError(f"cannot resolve {host}: {exc}") from exc
+        """The addresses of `host` that may be dialled. Raises AddressRefused if none may, and
+        OSError or UnicodeError if it has none."""
+        found = await self._resolve(host.rstrip(".") or host, port)
         addresses = [parse_address(text) for text in found]
         permitted = [
             address
