@@ -78,12 +78,20 @@ class Stage:
 
     def start_demo(self) -> tuple[str, str]:
         """The demo's run, and the question that it waits at."""
-        inputs = {
-            "company": "northwind", "services_url": self.helpers.services_url,
-            "model_url": self.helpers.model_url,
-        }  # fmt: skip
-        run = self.client.runs.start("lead-qualification", inputs).id
+        run = self.start()
         return run, self.question_of(run)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        helpers = self.helpers
+        return {
+            "company": "northwind", "services_url": helpers.services_url,
+            "model_url": helpers.model_url,
+        }  # fmt: skip
+
+    def start(self) -> str:
+        """A run of the demo whose agent is at work by now."""
+        return self.client.runs.start("lead-qualification", self.inputs).id
 
     def question_of(self, run: str) -> str:
         def asked() -> str | None:
@@ -144,9 +152,11 @@ def take_readme(camera: Camera, stage: Stage, folder: Path) -> tuple[str, str]:
     stage.client.workflows.apply(read_workflow())
     run, question = stage.start_demo()
     asks = see("Waits for an answer")
-    camera.shoot(folder, "run", f"/runs/{run}", asks, choose("Score the lead"))
+    turns = press_tab("Turns")
+    camera.shoot(
+        folder, "run", f"/runs/{run}", asks, choose("Score the lead"), turns, see("Turn 1")
+    )
     camera.shoot(folder, "approval", f"/inbox/{question}", see_form)
-    camera.shoot(folder, "builder", "/flows/lead-qualification", edit_step("score"))
     return run, question
 
 
@@ -158,7 +168,7 @@ def take_empty(camera: Camera, folder: Path) -> None:
     camera.shoot(folder, "not-found", "/flows/none-such", see("none-such"))
 
 
-def take_run(camera: Camera, folder: Path, run: str) -> None:
+def take_run(camera: Camera, stage: Stage, folder: Path, run: str) -> None:
     asks = see("Waits for an answer")
     camera.shoot(folder, "run-asks", f"/runs/{run}", asks)
     camera.shoot(folder, "run-patches", f"/runs/{run}", asks, press("tab", "Patches 1"))
@@ -169,6 +179,8 @@ def take_run(camera: Camera, folder: Path, run: str) -> None:
     camera.shoot(
         folder, "run-390", f"/runs/{run}", asks, choose("Score the lead"), size=NARROW["390"]
     )
+    working = (choose("Score the lead"), see("Turn 1"))
+    camera.shoot(folder, "run-working", f"/runs/{stage.start()}", *working)
     camera.shoot(folder, "run-1024", f"/runs/{run}", asks, size=NARROW["1024"])
     camera.shoot(folder, "run-cancel", f"/runs/{run}", asks, press("button", "Cancel run"))
 
@@ -180,6 +192,7 @@ def press_tab(name: str) -> Act:
 def take_builder(camera: Camera, folder: Path) -> None:
     flow = "/flows/lead-qualification"
     shown = edit_step("score")
+    camera.shoot(folder, "builder", flow, shown)
     camera.shoot(folder, "builder-flow", flow, lambda page: page.wait_for_selector("[data-step]"))
     camera.shoot(folder, "builder-http", flow, edit_step("enrich"))
     camera.shoot(folder, "builder-yaml", f"{flow}?view=yaml", see("apiVersion"))
@@ -215,7 +228,7 @@ def take_all(camera: Camera, stage: Stage, folder: Path) -> None:
     client = stage.client
     take_empty(camera, folder)
     run, question = take_readme(camera, stage, folder)
-    take_run(camera, folder, run)
+    take_run(camera, stage, folder, run)
     stage.answered(run, client.approvals.approve, "Northwind is worth a call.")
     camera.shoot(folder, "approval-decided", f"/inbox/{question}", see("worth a call"))
     documents = parse_yaml(FLOWS.read_text("utf-8"))

@@ -2,6 +2,7 @@ import { withTheme } from '@rjsf/core'
 import { Theme } from '@rjsf/shadcn'
 import type { UiSchema } from '@rjsf/utils'
 import { type ReactNode, useCallback, useMemo, useState } from 'react'
+import { isObject } from '@/model/document'
 import type { JsonSchema } from '@/model/formValidator'
 import { FormSelect } from './FormSelect'
 import { rjsfValidator } from './rjsfValidator'
@@ -17,19 +18,24 @@ function arrange(schema: JsonSchema, value: unknown): UiSchema {
   return {
     'ui:submitButtonOptions': { norender: true },
     ...(known.length > 0 ? { 'ui:order': [...known, '*'] } : {}),
-    ...longTexts(value),
+    ...longTexts(properties ?? {}, value),
   }
 }
 
 const LINE_LENGTH = 40
+const LINES = { 'ui:widget': 'textarea', 'ui:options': { rows: 3 } }
 
 /** Texts that would be cut in a line get several: what is decided on must be seen whole. */
-function longTexts(value: unknown): UiSchema {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {}
-  const isLong = (each: unknown): boolean =>
-    typeof each === 'string' && (each.length > LINE_LENGTH || each.includes('\n'))
-  const long = Object.entries(value).filter(([, each]) => isLong(each))
-  return Object.fromEntries(long.map(([name]) => [name, { 'ui:widget': 'textarea' }]))
+function longTexts(properties: object, value: unknown): UiSchema {
+  const values = new Map(isObject(value) ? Object.entries(value) : [])
+  const isLong = ([name, schema]: [string, unknown]): boolean => {
+    const text = values.get(name)
+    if (typeof text !== 'string' || !isObject(schema)) return false
+    const isFree = schema.type === 'string' && !schema.enum && !schema.format
+    return isFree && (text.length > LINE_LENGTH || text.includes('\n'))
+  }
+  const long = Object.entries(properties).filter(isLong)
+  return Object.fromEntries(long.map(([name]) => [name, LINES]))
 }
 
 /** The form marks the fields; the library would write to the console as well. */

@@ -70,6 +70,19 @@ it('sends what was edited, and not while it is no JSON', async () => {
   expect(await sent()).toEqual({ decision: 'approve', comment: '', payload: { amount: 77 } })
 })
 
+it('shows a long text of the proposal in several lines', { timeout: 15_000 }, async () => {
+  const text = 'We send 240 EUR back to you within three days, as you asked.'
+  const free = { type: 'string' }
+  const one = { type: 'string', enum: [text] }
+  show({
+    payload: { text, short: 'fine', one: text },
+    form: { type: 'object', properties: { text: free, short: free, one } },
+  })
+  expect((await screen.findByLabelText('text', {}, { timeout: 10_000 })).tagName).toBe('TEXTAREA')
+  expect(screen.getByLabelText('short').tagName).toBe('INPUT')
+  expect(screen.getByLabelText('one').tagName).not.toBe('TEXTAREA')
+})
+
 it('tells who was first when the question is closed meanwhile', async () => {
   const decided = {
     status: 'rejected',
