@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ import stamina
 from minuet.model.errors import RetryableError, TerminalError
 
 from ..settings import AgentSettings
+from .precheck import Precheck
 from .tool import Call, Tool
 
 NAMES = frozenset({"read_workflow", "patch_workflow"})
@@ -52,11 +54,19 @@ def make_suite_client(settings: AgentSettings) -> httpx.AsyncClient:
 
 
 def make_workflow_tools(client: httpx.AsyncClient) -> list[Tool]:
+    async def get(path: str, query: Mapping[str, Any]) -> httpx.Response:
+        return checked(await send(client, "GET", path, params=query))
+
+    precheck = Precheck(get)
+
     async def read(call: Call) -> Any:
         response = await send(client, "GET", f"{run_path(call)}/document")
         return checked(response).json()
 
     async def patch(call: Call) -> Any:
+        if faults := await precheck.reasons(call, run_path(call)):
+            call.ctx.log.warning("patch_refused", note=call.arguments["note"], reasons=faults)
+            return {"status": "refused", "reasons": faults}
         response = await send(
             client, "POST", f"{run_path(call)}/patches", json=call.arguments,
             headers={"Idempotency-Key": call.key},
