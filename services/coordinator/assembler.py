@@ -66,6 +66,8 @@ class Assembler:
             fields["meta"] = _encode(state.start)
         if transition.patched or (transition.started and state.plan.digest != state.start.ir):
             fields["ir"] = state.plan.digest
+        if transition.rest:
+            fields["rest"] = _encode(state.rest)
         for node, record in transition.records.items():
             fields["n:" + node] = record
         write = RunWrite(state.run, fields, transition.outputs, replace=replace)

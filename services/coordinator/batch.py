@@ -146,7 +146,7 @@ def _timer(batch: Batch, member: str) -> Timer:
     timer = Timer.parse(member)
     _own(batch, timer.run)
     match timer.kind:
-        case "forget" | "deadline":
+        case "forget" | "deadline" | "stop":
             _own(batch, timer.subject)
         case "wait" | "retry":
             TokenId.parse(timer.subject)

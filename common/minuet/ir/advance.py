@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from minuet.model.signal import Command, Continue, Reemit, Start
-from minuet.model.state import Stored
+from minuet.model.state import Message, Rest, Stored
 from minuet.model.status import SUCCESS, TIMEOUT, NodeStatus, RunStatus
 from minuet.model.timer import Timer
 from minuet.model.token import Failure, Outcome
@@ -25,15 +27,17 @@ from .approvals import (
     requested_data,
 )
 from .edges import ExpressionFailed
+from .ending import STOPPING, EndingStep
 from .patching import move_to_plan, resolve_fresh, statuses
 from .plan import NodePlan, Plan
 from .rebase import patch_faults
 from .run_state import RunState
-from .step import NO_OUTPUT, Step, encode
+from .step import NO_OUTPUT, encode
 from .transition import Completion, Fired, Limits, RunInput, Transition
 
 DEFAULT_LIMITS = Limits()
 MAX_FAULTS = 20
+MAX_MESSAGES = 100
 PATCH_FIELDS = ("patch", "base", "ir", "document", "by", "note")
 NO_PLANS: Mapping[str, Plan] = {}
 
@@ -72,23 +76,26 @@ def reinstate(state: RunState, now: int, limits: Limits = DEFAULT_LIMITS) -> Tra
         step.dispatch_again()
         step.settle()
     step.transition.timers_add.update(state.timers())
+    step.transition.rest = state.rest != Rest()
     step.transition.records = state.records()
     step.transition.outputs = {node: encode(value) for node, value in state.outputs.items()}
     return step.transition
 
 
 def abort(state: RunState, message: str) -> Transition:
-    """Fail a run that cannot be routed, with `internal_error`; its live tokens are cancelled. A run
-    that never started counts as started: its command 0 is answered by this end."""
+    """Fail a run that cannot be routed, with `internal_error`; its live tokens are cancelled and
+    nothing is undone. A run that never started counts as started: its command 0 is answered by this
+    end."""
     state.cmd = max(0, state.cmd)
     step = _Inputs(state, 0, DEFAULT_LIMITS)
-    step.fail({"code": "internal_error", "message": message})
+    step.cancel_nodes(state.frontier.live_nodes())
+    step.end(RunStatus.FAILED, error={"code": "internal_error", "message": message})
     step.settle()
     step.transition.started = state.seq == len(step.transition.events)
     return step.transition
 
 
-class _Inputs(Step):
+class _Inputs(EndingStep):
     """Applies what came, in order."""
 
     plans: Mapping[str, Plan] = NO_PLANS
@@ -126,14 +133,17 @@ class _Inputs(Step):
         self.arm(self.frontier.start())
 
     def _command(self, command: Command) -> None:
-        if command.name == "patch":
-            # What came before it goes on by the old plan, told by events of its own.
+        if command.name in ("patch", "pause"):
+            # What came before goes on as it was, told by events of its own.
             self.pump()
             self.hold_rest()
         if self.state.cmd < 0 or command.number != self.state.cmd + 1 or self._is_done():
             self.transition.dropped += 1
             return
         self.state.cmd = command.number
+        if self._is_stopping() and command.name not in ("decision", "message"):
+            self._refuse_ending(command)
+            return
         match command.name:
             case "cancel":
                 self._cancel(command)
@@ -141,13 +151,66 @@ class _Inputs(Step):
                 self._decide(command)
             case "patch":
                 self._patch(command)
+            case "pause":
+                self._pause(command)
+            case "resume":
+                self._resume(command)
+            case "message":
+                self._message(command)
+
+    def _refuse_ending(self, command: Command) -> None:
+        if command.name == "patch":
+            self._refuse_patch(command, ["the run is ending"])
+        else:
+            self._refuse(command, "ending")
 
     def _cancel(self, command: Command) -> None:
         error = {"code": "cancelled", "by": command.principal}
         if reason := command.data.get("reason"):
             error["message"] = reason
-        self.cancel_live()
-        self.end(RunStatus.CANCELLED, error=error)
+        self.stop(RunStatus.CANCELLED, error, patient=True)
+
+    def _pause(self, command: Command) -> None:
+        if self.state.status is RunStatus.PAUSED:
+            self._refuse(command, "paused")
+            return
+        self.state.status = RunStatus.PAUSED
+        self.emit("run.paused", data=_by(command))
+
+    def _resume(self, command: Command) -> None:
+        if self.state.status is not RunStatus.PAUSED:
+            self._refuse(command, "not_paused")
+            return
+        self.state.status = RunStatus.RUNNING
+        self.emit("run.resumed", data=_by(command))
+
+    def _message(self, command: Command) -> None:
+        """Ends the first node that waits for it; otherwise it is kept."""
+        data = command.data
+        message = Message(
+            number=command.number,
+            name=data["name"],
+            data=msgspec.Raw(encode(data.get("data"))),
+            by=data.get("by") or command.principal,
+        )
+        index = self._waits_for_message(message.name)
+        if index is None and len(self.state.rest.messages) >= MAX_MESSAGES:
+            self._refuse(command, "too_many_messages")
+            return
+        told = {"number": message.number, "name": message.name, "data": message.data}
+        self.emit("message.received", data={**told, "by": message.by})
+        if index is None:
+            self.state.rest.messages.append(message)
+            self.transition.rest = True
+        else:
+            self._drop_wait(index)
+            self.deliver(self.plan.nodes[index], message)
+
+    def _waits_for_message(self, name: str) -> int | None:
+        for index in self.frontier.nodes_in(NodeStatus.WAITING):
+            if self.plan.nodes[index].awaits == name:
+                return index
+        return None
 
     def _decide(self, command: Command) -> None:
         data = command.data
@@ -158,7 +221,7 @@ class _Inputs(Step):
         node = self.plan.nodes[index]
         by = data.get("by") or command.principal
         self._drop_wait(index)
-        self.node_event("approval.decided", index, decided_data(self._approval(index), data, by))
+        self.node_event("approval.decided", index, decided_data(self.approval(index), data, by))
         stored = Stored(decision_output(data, by))
         self.finish(node, NodeStatus.SUCCEEDED, DECISIONS[data["decision"]], stored)
 
@@ -208,11 +271,16 @@ class _Inputs(Step):
 
     def _complete(self, done: Completion) -> None:
         index = self._live_execution(
-            done.node, done.gen, done.attempt, (NodeStatus.READY, NodeStatus.WAITING)
+            done.node,
+            done.gen,
+            done.attempt,
+            (NodeStatus.READY, NodeStatus.WAITING, NodeStatus.CANCELLING),
         )
         # A node with a timer waits here, not at a worker: no token of it is out.
         if index is None or index in self.state.due or self._waits_already(index, done.outcome):
             self.transition.dropped += 1
+        elif self.frontier.cell(index)[0] == NodeStatus.CANCELLING:
+            self.close_stopped(self.plan.nodes[index], done.outcome)
         elif done.outcome.waiting:
             self._wait_for(index, done.outcome)
         elif done.outcome.failure is not None:
@@ -224,9 +292,11 @@ class _Inputs(Step):
 
     def _fire(self, timer: Timer) -> None:
         if timer.kind == "deadline":
-            if self.state.deadline_at and not self._is_done():
-                self.cancel_live()
-                self.end(RunStatus.TIMED_OUT, error={"code": "deadline"})
+            if self.state.deadline_at and not self._is_done() and not self._is_stopping():
+                self.stop(RunStatus.TIMED_OUT, {"code": "deadline"}, patient=False)
+            return
+        if timer.kind == "stop":
+            self.stop_waiting()
             return
         expected = NodeStatus.WAITING if timer.kind == "wait" else NodeStatus.RETRYING
         _, node, gen, attempt = timer.subject.split("/")
@@ -245,16 +315,16 @@ class _Inputs(Step):
         due_at = None if outcome.wait_ms is None else self.now + outcome.wait_ms
         self.wait(index, due_at)
         if outcome.approval is not None:
-            data = requested_data(self._approval(index), outcome.approval, due_at)
+            data = requested_data(self.approval(index), outcome.approval, due_at)
             self.node_event("approval.requested", index, data)
 
     def _waited(self, node: NodePlan) -> None:
         """The time of a waiting node has passed: a wait is over, an answer did not come."""
-        if node.inline:
+        if node.inline and node.awaits is None:
             self.finish(node, NodeStatus.SUCCEEDED, SUCCESS, NO_OUTPUT)
             return
         if node.asks:
-            data = {"approval": self._approval(node.index)}
+            data = {"approval": self.approval(node.index)}
             self.node_event("approval.expired", node.index, data)
         if node.asks and node.config.get("on_timeout", "reject") == "reject":
             port = TIMEOUT if self.plan.router.listens(node.index, TIMEOUT) else REJECTED
@@ -268,6 +338,9 @@ class _Inputs(Step):
 
     def _waits_already(self, index: int, outcome: Outcome) -> bool:
         return outcome.waiting and self.frontier.cell(index)[0] == NodeStatus.WAITING
+
+    def _is_stopping(self) -> bool:
+        return self.state.status in STOPPING
 
     def _is_done(self) -> bool:
         """Whether an earlier input of this transition brought the counter to 0: then the run ends
@@ -302,3 +375,10 @@ class _Inputs(Step):
         if cell[1] != gen or cell[2] != attempt or cell[0] not in states:
             return None
         return index
+
+
+def _by(command: Command) -> dict[str, Any]:
+    data: dict[str, Any] = {"number": command.number, "by": command.principal}
+    if reason := command.data.get("reason"):
+        data["reason"] = reason
+    return data

@@ -59,14 +59,10 @@ class Configs:
         if found and not _is_branch(each) and b"${" in canonical_json(config):
             found = lenient.faults(config) if lenient else _apart_from_templates(found, config)
         for fault in found:
-            if each.kind.builtin and each.node.type == "wait" and fault.path[:1] == ["message"]:
-                self._faults.error(
-                    at + fault.pointer, "waiting for a message arrives with a later version"
-                )
-            else:
-                self._faults.error(at + fault.pointer, fault.message)
+            self._faults.error(at + fault.pointer, fault.message)
         if not found and each.kind.builtin and each.node.type == "wait":
             self._check_duration(config.get("for"), f"{at}/for")
+            self._check_duration(config.get("timeout"), f"{at}/timeout")
         if not found and each.is_hitl:
             self._check_duration(config.get("timeout"), f"{at}/timeout")
             self._check_form(config.get("form"), f"{at}/form")

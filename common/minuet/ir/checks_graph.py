@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from minuet.model.status import APPROVED, ERROR, REJECTED, SUCCESS, TIMEOUT
+from minuet.model.document import Edge
+from minuet.model.status import APPROVED, ERROR, EXHAUSTED, REJECTED, SUCCESS, TIMEOUT
 
+from .checks_compensations import check_compensations
+from .checks_loops import check_loops
 from .draft import Draft, EdgeDraft, NodeDraft
 from .faults import Faults, pointer, quoted
 from .graph import components, find_cycle, reachable
@@ -16,11 +19,16 @@ def check_edges(draft: Draft, faults: Faults) -> None:
     for each in draft.edges:
         each.source = _end(draft, each, "from", each.edge.source, faults)
         each.target = _end(draft, each, "to", each.edge.target, faults)
+        if each.edge.loop is not None and each.source is not None:
+            draft.nodes[each.source].closes = True
+    for each in draft.edges:
         _check_edge(draft, each, faults)
     _check_duplicates(draft, faults)
     _check_otherwise(draft, faults)
     _check_joins(draft, faults)
     _check_cycles(draft, faults)
+    check_loops(draft, faults)
+    check_compensations(draft, faults)
     _check_reachable(draft, faults)
 
 
@@ -39,11 +47,17 @@ def _check_edge(draft: Draft, each: EdgeDraft, faults: Faults) -> None:
             f"{at}/otherwise", "an edge has either 'when' or 'otherwise': remove one of them"
         )
     if edge.loop is not None:
-        faults.error(f"{at}/loop", "loops arrive with a later version")
+        _check_back_edge(edge, at, faults)
     elif each.source is not None and each.source == each.target:
         faults.error(at, f"the edge leads from '{edge.source}' to itself")
     if each.source is not None:
         _check_port(draft.nodes[each.source], each, draft.port_of(each), faults)
+
+
+def _check_back_edge(edge: Edge, at: str, faults: Faults) -> None:
+    for name in ("when", "otherwise"):
+        if getattr(edge, name):
+            faults.error(f"{at}/{name}", "a back edge is taken by loop.while alone: remove this")
 
 
 def _check_port(source: NodeDraft, each: EdgeDraft, port: str, faults: Faults) -> None:
@@ -63,6 +77,11 @@ def _check_port(source: NodeDraft, each: EdgeDraft, port: str, faults: Faults) -
 
 def ports_of(each: NodeDraft) -> list[str] | None:
     """The ports on which the node can end, None if anything goes."""
+    own = _own_ports(each)
+    return [*own, EXHAUSTED] if own is not None and each.closes else own
+
+
+def _own_ports(each: NodeDraft) -> list[str] | None:
     if each.kind is None:
         return None
     if each.is_hitl:

@@ -17,18 +17,31 @@ from .checks_config import bare_fault
 from .draft import Draft
 from .faults import Faults, pointer, quoted
 from .graph import ancestors
-from .plan import EDGE_ROOTS, OUTPUT_ROOTS
+from .plan import CONFIG_ROOTS, EDGE_ROOTS, OUTPUT_ROOTS
 
 
 def check_conditions(draft: Draft, faults: Faults) -> None:
-    """Fills each edge's `reads`."""
+    """Fills the `reads` and `loop_reads` of edges and the `guard_reads` of nodes."""
     for each in draft.edges:
-        if each.edge.when is None:
-            continue
-        try:
-            each.reads = compile_expression(each.edge.when, allowed_roots=EDGE_ROOTS).paths
-        except ExpressionSyntaxError as exc:
-            faults.error(pointer("edges", each.index, "when"), bare_fault(exc))
+        at = pointer("edges", each.index)
+        each.reads = _paths(each.edge.when, EDGE_ROOTS, f"{at}/when", faults)
+        if each.edge.loop is not None:
+            text = each.edge.loop.while_
+            each.loop_reads = _paths(text, EDGE_ROOTS, f"{at}/loop/while", faults)
+    for node in draft.nodes:
+        at = pointer("nodes", node.index, "when")
+        node.guard_reads = _paths(node.node.when, CONFIG_ROOTS, at, faults)
+
+
+def _paths(text: str | None, roots: frozenset[str], at: str, faults: Faults) -> tuple[Path, ...]:
+    """What an expression reads; nothing if there is none or it is reported as faulty."""
+    if text is None:
+        return ()
+    try:
+        return compile_expression(text, allowed_roots=roots).paths
+    except ExpressionSyntaxError as exc:
+        faults.error(at, bare_fault(exc))
+        return ()
 
 
 def check_outputs(draft: Draft, faults: Faults) -> None:
@@ -62,9 +75,16 @@ class Reads:
         for position, node in enumerate(self._draft.nodes):
             if node.reads:
                 yield pointer("nodes", node.index, "config"), position, node.reads
+            if node.guard_reads:
+                yield pointer("nodes", node.index, "when"), position, node.guard_reads
         for edge in self._draft.edges:
-            if edge.reads and edge.source is not None:
-                yield pointer("edges", edge.index, "when"), -1 - edge.source, edge.reads
+            if edge.source is None:
+                continue
+            at = pointer("edges", edge.index)
+            if edge.reads:
+                yield f"{at}/when", -1 - edge.source, edge.reads
+            if edge.loop_reads:
+                yield f"{at}/loop/while", -1 - edge.source, edge.loop_reads
         if self._draft.output_reads:
             yield "/outputs", None, self._draft.output_reads
 
@@ -78,7 +98,10 @@ class Reads:
         if reader is None:
             return
         position, from_edge = (reader, False) if reader >= 0 else (-1 - reader, True)
-        if from_edge and read == position:
+        undone = self._draft.nodes[position].undoes
+        if undone is not None:  # reads what the node that it undoes could, and that node's output
+            position, from_edge = undone, True
+        if (from_edge and read == position) or self._draft.share_loop(position, read):
             return
         if not self._ancestors[position] >> read & 1 or read == position:
             self._faults.error(at, self._not_upstream(position, read))

@@ -15,6 +15,7 @@ from minuet.model.status import APPROVED, SUCCESS
 from minuet.schemas import load
 
 from .faults import Faults, pointer
+from .loops import Loops
 from .schema_faults import Checker, Path
 
 Json = Any
@@ -24,13 +25,18 @@ Json = Any
 class NodeDraft:
     """`index` is the place in the document. What is faulty stands at its default.
 
-    `kind` is None for a type that nobody knows. `reads` are the context paths of the config.
+    `kind` is None for a type that nobody knows. `reads` are the context paths of the config,
+    `guard_reads` those of `when`. `undoes` is the position of the node that this one compensates;
+    `closes` tells that a back edge leaves it.
     """
 
     index: int
     node: Node
     kind: NodeType | None = None
     reads: list[tuple[str, ...]] = field(default_factory=list)
+    guard_reads: tuple[tuple[str, ...], ...] = ()
+    undoes: int | None = None
+    closes: bool = False
 
     @property
     def inline(self) -> bool:
@@ -50,11 +56,19 @@ class EdgeDraft:
     source: int | None = None
     target: int | None = None
     reads: tuple[tuple[str, ...], ...] = ()
+    loop_reads: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        assert self.source is not None
+        assert self.target is not None
+        return self.source, self.target
 
 
 @dataclass(slots=True)
 class Draft:
-    """`workflow` is None if the document has structural faults."""
+    """`workflow` is None if the document has structural faults. `loops` numbers nodes by position
+    and edges as `linked` does; it is None if a loop is faulty."""
 
     workflow: Workflow | None
     nodes: list[NodeDraft]
@@ -64,6 +78,7 @@ class Draft:
     outputs: Json = None
     by_id: dict[str, int] = field(default_factory=dict)
     output_reads: tuple[tuple[str, ...], ...] = ()
+    loops: Loops | None = None
 
     def port_of(self, each: EdgeDraft) -> str:
         """The port that the edge listens on: its `on`, or the way on from its source."""
@@ -72,16 +87,38 @@ class Draft:
         is_hitl = each.source is not None and self.nodes[each.source].is_hitl
         return APPROVED if is_hitl else SUCCESS
 
-    def flow(self) -> list[tuple[int, int]]:
-        """Forward edges with both ends known, as positions in `nodes`; self edges left out."""
+    def linked(self) -> list[EdgeDraft]:
+        """Edges with both ends known; forward edges from a node to itself left out."""
         return [
-            (each.source, each.target)
+            each
             for each in self.edges
             if each.source is not None
             and each.target is not None
-            and each.source != each.target
-            and each.edge.loop is None
+            and (each.source != each.target or each.edge.loop is not None)
         ]
+
+    def flow(self) -> list[tuple[int, int]]:
+        """The forward ones among them, as positions in `nodes`."""
+        return [each.ends for each in self.linked() if each.edge.loop is None]
+
+    def order_edges(self) -> list[tuple[int, int]]:
+        """`flow`, and from the source of each loop to whatever waits for its end."""
+        assert self.loops is not None
+        after = [
+            (self.loops.loops[until].source, each.ends[1])
+            for each, until in zip(self.linked(), self.loops.until, strict=True)
+            if until >= 0
+        ]
+        return [*self.flow(), *after]
+
+    def share_loop(self, one: int, other: int) -> bool:
+        """Whether some loop runs both nodes again."""
+        if self.loops is None:
+            return False
+        loop = self.loops.innermost[one]
+        while loop >= 0 and other not in self.loops.loops[loop].body:
+            loop = self.loops.loops[loop].parent
+        return loop >= 0
 
 
 def read_draft(document: Json, faults: Faults) -> Draft:

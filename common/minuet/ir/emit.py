@@ -9,9 +9,18 @@ import msgspec
 
 from minuet.expr.paths import Path, format_path, minimal
 from minuet.model.canonical import canonical_json
-from minuet.model.document import Retry, Workflow
+from minuet.model.document import Concurrency, Loop, Retry, Workflow
 from minuet.model.duration import duration_ms
-from minuet.model.ir import JOIN_ALL, Ir, IrEdge, IrNode, IrRetry
+from minuet.model.ir import (
+    JOIN_ALL,
+    JOIN_NEVER,
+    Ir,
+    IrConcurrency,
+    IrEdge,
+    IrLoop,
+    IrNode,
+    IrRetry,
+)
 from minuet.model.node_type import NodeType
 
 from .draft import Draft, EdgeDraft, NodeDraft
@@ -23,7 +32,7 @@ NO_OUTPUTS = msgspec.Raw(b"null")
 
 def emit_ir(draft: Draft, workflow: Workflow, digest: str) -> Ir:
     """The draft must have passed every check; `digest` is that of the document."""
-    order = topological_order(len(draft.nodes), draft.flow())
+    order = topological_order(len(draft.nodes), draft.order_edges())
     place = {position: index for index, position in enumerate(order)}
     returns = _returns(draft)
     settings = workflow.settings
@@ -38,7 +47,16 @@ def emit_ir(draft: Draft, workflow: Workflow, digest: str) -> Ir:
         inputs_schema=workflow.inputs,
         deadline_ms=None if settings.deadline is None else duration_ms(settings.deadline),
         max_parallel=settings.max_parallel,
+        priority=settings.priority,
+        compensate_on=sorted(settings.compensate_on),
+        concurrency=_concurrency(workflow.concurrency),
     )
+
+
+def _concurrency(given: Concurrency | None) -> IrConcurrency | None:
+    if given is None:
+        return None
+    return IrConcurrency(key=given.key, limit=given.limit, on_limit=given.on_limit)
 
 
 def _node(each: NodeDraft, returns: set[Path]) -> IrNode:
@@ -50,12 +68,14 @@ def _node(each: NodeDraft, returns: set[Path]) -> IrNode:
         effect=kind.effect,
         inline=kind.inline,
         unknown=each.kind is None,
-        join=_join(node.join),
+        join=_join(node.join) if each.undoes is None else JOIN_NEVER,
         reads=_texts(each.reads) if each.kind is not None else [],
         returns=_texts(returns),
         timeout_ms=kind.timeout_ms if node.timeout is None else duration_ms(node.timeout),
         retry=_retry(node.retry),
         on_error_continue=node.on_error == "continue",
+        when=node.when,
+        compensate=node.compensate,
     )
 
 
@@ -85,7 +105,12 @@ def _edge(each: EdgeDraft, port: str, place: dict[int, int]) -> IrEdge:
         on=port,
         when=each.edge.when,
         otherwise=each.edge.otherwise,
+        loop=_loop(each.edge.loop),
     )
+
+
+def _loop(loop: Loop | None) -> IrLoop | None:
+    return None if loop is None else IrLoop(loop.while_, loop.max_iterations)
 
 
 def _texts(paths: Iterable[Path]) -> list[str]:
@@ -96,10 +121,11 @@ def _texts(paths: Iterable[Path]) -> list[str]:
 def _inline_reads(draft: Draft) -> Iterator[Path]:
     """All paths that the owner of a run reads itself; `output` is spelled out."""
     for each in draft.edges:
-        for path in each.reads:
+        for path in (*each.reads, *each.loop_reads):
             own = path[0] == "output"
             yield ("nodes", each.edge.source, *path) if own else path
     for node in draft.nodes:
+        yield from node.guard_reads
         if node.inline:
             yield from node.reads
     yield from draft.output_reads

@@ -9,7 +9,7 @@ import msgspec
 
 from minuet.model.event import Event
 from minuet.model.signal import Start
-from minuet.model.state import Stored
+from minuet.model.state import Ending, Message, Rest, Stored
 from minuet.model.status import (
     NODE_STATUS_BY_WORD,
     RUN_STATUS_BY_WORD,
@@ -66,12 +66,51 @@ def _run_waiting(state: RunState, event: Event) -> None:
     state.status = RunStatus.WAITING
 
 
+def _run_paused(state: RunState, event: Event) -> None:
+    state.status = RunStatus.PAUSED
+
+
+def _run_resumed(state: RunState, event: Event) -> None:
+    state.status = RunStatus.RUNNING
+
+
+def _run_cancelling(state: RunState, event: Event) -> None:
+    state.status = RunStatus.CANCELLING
+    state.rest.ending = _ending(event)
+    for index in state.frontier.nodes_in(NodeStatus.READY):
+        state.frontier.mark(index, NodeStatus.CANCELLING)
+
+
+def _run_compensating(state: RunState, event: Event) -> None:
+    state.status = RunStatus.COMPENSATING
+    state.rest.ending = _ending(event)
+
+
+def _ending(event: Event) -> Ending:
+    data = event.data
+    return Ending(int(RUN_STATUS_BY_WORD[data["status"]]), data["error"], data.get("until", 0))
+
+
 def _run_ended(state: RunState, event: Event) -> None:
     state.status = RUN_STATUS_BY_WORD[event.data["status"]]
+    state.rest = Rest()
+
+
+def _message_received(state: RunState, event: Event) -> None:
+    """Kept until a node takes it, which may be the very next event."""
+    data = event.data
+    message = Message(data["number"], data["name"], _raw(data["data"]), data["by"])
+    state.rest.messages.append(message)
+
+
+def _message_taken(state: RunState, event: Event) -> None:
+    _armed(state, event)
+    number = event.data["number"]
+    state.rest.messages = [each for each in state.rest.messages if each.number != number]
 
 
 def _node_ready(state: RunState, event: Event) -> None:
-    index = _index(state, event)
+    index = _armed(state, event)
     state.due.pop(index, None)
     state.frontier.mark(index, NodeStatus.ARMED if event.data.get("held") else NodeStatus.READY)
     if state.status is RunStatus.WAITING:
@@ -79,7 +118,7 @@ def _node_ready(state: RunState, event: Event) -> None:
 
 
 def _node_waiting(state: RunState, event: Event) -> None:
-    index = _index(state, event)
+    index = _armed(state, event)
     state.frontier.mark(index, NodeStatus.WAITING)
     if (due_at := event.data.get("due_at")) is not None:
         state.due[index] = due_at
@@ -94,17 +133,39 @@ def _node_retrying(state: RunState, event: Event) -> None:
 
 
 def _node_ended(state: RunState, event: Event) -> None:
-    index = _index(state, event)
+    index = _armed(state, event)
     data = event.data
     status = NODE_STATUS_BY_WORD[data["status"]]
     state.due.pop(index, None)
     state.frontier.mark(index, status)
-    if status in (NodeStatus.SKIPPED, NodeStatus.CANCELLED):
-        return  # a skip follows from the edges that were resolved before; a cancel resolves none
+    if status is NodeStatus.CANCELLED:
+        return  # resolves no edge
+    if status is NodeStatus.SKIPPED:
+        state.outputs.pop(event.node or "", None)
+        if "guard" in data:  # any other skip follows from the edges that were resolved before
+            state.frontier.resolve(index, "", [])
+        return
     state.ports[index] = data["port"]
     _fold_output(state, event.node or "", data)
-    if not data.get("fatal"):
+    if status is NodeStatus.SUCCEEDED:
+        state.note_finished(index)
+    if "loop" in data:
+        state.iterate(index)
+    elif data.get("fatal"):
+        if state.status is RunStatus.COMPENSATING:
+            state.note_not_undone(index)
+    elif state.status is not RunStatus.CANCELLING:
         state.frontier.resolve(index, data["port"], data.get("taken"))
+
+
+def _armed(state: RunState, event: Event) -> int:
+    """The node. What undoes another is armed by its first event: no edge leads to it."""
+    index = _index(state, event)
+    is_pending = state.frontier.cell(index)[0] == NodeStatus.PENDING
+    if is_pending and state.status is RunStatus.COMPENSATING:
+        state.frontier.arm(index)
+        state.rest.undo.pop()
+    return index
 
 
 def _fold_output(state: RunState, node: str, data: dict[str, Any]) -> None:
@@ -112,11 +173,13 @@ def _fold_output(state: RunState, node: str, data: dict[str, Any]) -> None:
         ref = msgspec.convert(ref, CasRef)
         state.outputs[node] = Stored(ref=ref, values=data.get("values", {}))
     elif "output" in data:
-        output = data["output"]
-        raw = output if isinstance(output, msgspec.Raw) else msgspec.Raw(_encode(output))
-        state.outputs[node] = Stored(value=raw)
+        state.outputs[node] = Stored(value=_raw(data["output"]))
     else:
         state.outputs.pop(node, None)
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    return value if isinstance(value, msgspec.Raw) else msgspec.Raw(_encode(value))
 
 
 def _index(state: RunState, event: Event) -> int:
@@ -127,7 +190,13 @@ _encode = msgspec.json.Encoder().encode
 _FOLDS = {
     "run.started": _run_started,
     "run.waiting": _run_waiting,
+    "run.paused": _run_paused,
+    "run.resumed": _run_resumed,
+    "run.cancelling": _run_cancelling,
+    "run.compensating": _run_compensating,
     "run.ended": _run_ended,
+    "message.received": _message_received,
+    "message.taken": _message_taken,
     "node.ready": _node_ready,
     "node.waiting": _node_waiting,
     "node.retrying": _node_retrying,

@@ -34,9 +34,16 @@ class InlineWait(NamedTuple):
         return self.at_ms if self.at_ms is not None else now + self.delay_ms
 
 
+class MessageWait(NamedTuple):
+    """Wait for the message `name`, `timeout_ms` at most."""
+
+    name: str
+    timeout_ms: int | None = None
+
+
 def evaluate_inline(
     node: NodePlan, values: Values, iteration: int, limit_bytes: int
-) -> InlineResult | InlineWait:
+) -> InlineResult | InlineWait | MessageWait:
     """Evaluate a join, transform, branch or wait.
 
     Raises NeedsBlob if a worker must do it (a value is, or would be, too large to stand inline),
@@ -80,13 +87,16 @@ def _branch(node: NodePlan, values: Values, iteration: int) -> InlineResult:
     return InlineResult(port=node.config["default"])
 
 
-def _wait(node: NodePlan, values: Values, iteration: int) -> InlineWait:
+def _wait(node: NodePlan, values: Values, iteration: int) -> InlineWait | MessageWait:
     try:
         context = values.context(node.template.paths, iteration=iteration)
     except NeedsBlob as exc:
         raise ExpressionFailed(str(exc)) from exc
     config = node.template.render(context)
     try:
+        if node.awaits is not None:
+            given = config.get("timeout")
+            return MessageWait(node.awaits, None if given is None else duration_ms(given))
         if "for" in config:
             return InlineWait(delay_ms=duration_ms(config["for"]))
         return InlineWait(at_ms=_instant_ms(config["until"]))

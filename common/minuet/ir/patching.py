@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from minuet.model.status import NodeStatus
 
+from .edge_keys import edge_key
 from .edges import taken_edges
 from .plan import Plan
 from .rebase import new_edges_of_ended
@@ -28,8 +29,9 @@ def resolve_fresh(state: RunState, plan: Plan, values: Values) -> dict[str, list
     for node, positions in new_edges_of_ended(state.plan, plan, status).items():
         if status[node] in (NodeStatus.SKIPPED, NodeStatus.CANCELLED):
             continue  # nothing goes on from there
-        port = state.ports[state.plan.index[node]]
-        taken = taken_edges(plan.nodes[plan.index[node]], port, values)
+        before = state.plan.index[node]
+        iteration = state.frontier.cell(before)[3]
+        taken = taken_edges(plan.nodes[plan.index[node]], state.ports[before], values, iteration)
         resolved[node] = [position for position in positions if position in taken]
     return resolved
 
@@ -53,6 +55,8 @@ def move_to_plan(
         if index is None:
             continue
         frontier.load(node.index, *before.cell(index))
+        if exits := before.exits(index):
+            frontier.load_exits(node.index, _moved(old, index, exits, plan, node.index))
         if index in state.due:
             due[node.index] = state.due[index]
         if index in state.ports:
@@ -65,3 +69,10 @@ def move_to_plan(
             frontier.count(edges[position].edge.target, position in taken, position not in taken)
     state.collect_armed()
     return frontier.settle()
+
+
+def _moved(old: Plan, before: int, positions: Sequence[int], new: Plan, after: int) -> list[int]:
+    """Positions of the same out-edges of a node in the new plan; none of them was removed."""
+    keys = [edge_key(new.ir.nodes, each.edge) for each in new.nodes[after].out_edges]
+    edges = old.nodes[before].out_edges
+    return [keys.index(edge_key(old.ir.nodes, edges[position].edge)) for position in positions]

@@ -15,7 +15,7 @@ from minuet.model.node_type import Effect
 
 from .routing import Router
 
-EDGE_ROOTS = frozenset({"inputs", "nodes", "output", "run"})
+EDGE_ROOTS = frozenset({"inputs", "nodes", "output", "run", "iteration"})
 CONFIG_ROOTS = frozenset({"inputs", "nodes", "run", "iteration"})
 OUTPUT_ROOTS = frozenset({"inputs", "nodes", "run"})
 
@@ -31,6 +31,18 @@ class OutEdge:
         self.when = compile_expression(edge.when, allowed_roots=EDGE_ROOTS) if edge.when else None
 
 
+class BackEdge:
+    """The back edge of a node that closes a loop."""
+
+    __slots__ = ("max_iterations", "on", "while_")
+
+    def __init__(self, edge: IrEdge) -> None:
+        assert edge.loop is not None
+        self.on = edge.on
+        self.while_ = compile_expression(edge.loop.while_, allowed_roots=EDGE_ROOTS)
+        self.max_iterations = edge.loop.max_iterations
+
+
 class BranchCase(NamedTuple):
     when: Expression
     port: str
@@ -39,7 +51,9 @@ class BranchCase(NamedTuple):
 class NodePlan:
     """One node of the plan; what is costly to derive is derived at first use."""
 
-    def __init__(self, index: int, node: IrNode, edges: list[IrEdge]) -> None:
+    def __init__(
+        self, index: int, node: IrNode, edges: list[IrEdge], back: IrEdge | None = None
+    ) -> None:
         self.index = index
         self.node = node
         self.id = node.id
@@ -47,11 +61,30 @@ class NodePlan:
         self.asks = node.type == "hitl"
         self.effect: Effect = node.effect  # type: ignore[assignment]
         self._edges = edges
+        self._back = back
+        self.closes = back is not None
         self.conditional = any(edge.when or edge.otherwise for edge in edges)
 
     @cached_property
     def out_edges(self) -> list[OutEdge]:
         return [OutEdge(position, edge) for position, edge in enumerate(self._edges)]
+
+    @cached_property
+    def back(self) -> BackEdge:
+        """Only of a node that closes a loop."""
+        assert self._back is not None
+        return BackEdge(self._back)
+
+    @cached_property
+    def guard(self) -> Expression:
+        """Only of a node that has one."""
+        assert self.node.when is not None
+        return compile_expression(self.node.when, allowed_roots=CONFIG_ROOTS)
+
+    @cached_property
+    def awaits(self) -> str | None:
+        """Name of the message that a `wait` node waits for."""
+        return self.config.get("message") if self.node.type == "wait" else None
 
     @cached_property
     def reads(self) -> list[tuple[str, Path]]:
@@ -89,10 +122,12 @@ class Plan:
             [edge.source for edge in ir.edges],
             [edge.target for edge in ir.edges],
             [edge.on for edge in ir.edges],
-            [edge.loop for edge in ir.edges],
+            [edge.loop is not None for edge in ir.edges],
         )
+        self.has_loops = self.router.has_loops
+        back = {edge.source: edge for edge in ir.edges if edge.loop is not None}
         self.nodes = [
-            NodePlan(i, node, [ir.edges[edge] for edge in self.router.out_edges(i)])
+            NodePlan(i, node, [ir.edges[edge] for edge in self.router.out_edges(i)], back.get(i))
             for i, node in enumerate(ir.nodes)
         ]
 

@@ -7,25 +7,16 @@ that were resolved when their source ended. Everything else may change.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import msgspec
 
-from minuet.model.ir import Ir, IrEdge, IrNode
+from minuet.model.ir import Ir, IrNode
 from minuet.model.status import NodeStatus
 
+from .edge_keys import edge_key, edge_keys
 from .plan import Plan
-
-
-class EdgeKey(NamedTuple):
-    """What makes two edges of two documents the same edge."""
-
-    source: str
-    target: str
-    on: str
-    when: str | None
-    otherwise: bool
+from .rebase_loops import loop_faults
 
 
 def patch_faults(old: Ir, new: Ir, status: Mapping[str, NodeStatus]) -> list[str]:
@@ -39,6 +30,7 @@ def patch_faults(old: Ir, new: Ir, status: Mapping[str, NodeStatus]) -> list[str
         *_changed_nodes(old, new, status),
         *_lost_edges(old, new, status),
         *_late_edges(old, new, status),
+        *loop_faults(old, new, status),
     ]
 
 
@@ -59,14 +51,6 @@ def new_edges_of_ended(
             else:
                 found.setdefault(node.id, []).append(edge.position)
     return found
-
-
-def edge_key(nodes: Sequence[IrNode], edge: IrEdge) -> EdgeKey:
-    return EdgeKey(nodes[edge.source].id, nodes[edge.target].id, edge.on, edge.when, edge.otherwise)
-
-
-def edge_keys(ir: Ir) -> list[EdgeKey]:
-    return [edge_key(ir.nodes, edge) for edge in ir.edges]
 
 
 def _changed_settings(old: Ir, new: Ir) -> list[str]:

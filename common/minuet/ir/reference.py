@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from minuet.model.status import NodeStatus
 
+from .loops import find_loops
+
 _COMPILED = False
 
 
@@ -21,11 +23,12 @@ def is_compiled() -> bool:
 class Router:
     """The graph of one IR: what `resolve` needs to know of it.
 
-    `joins[i]` is 0 for `all`, else the number of taken edges that arms node i. Edges are given as
-    three sequences of one length m; `loops` marks back edges, which never count for joins. Nodes
-    must be in topological order of the forward edges: a forward edge goes to a higher index.
-    Raises ValueError if the sequences differ in length, name a node outside 0..n-1, or a forward
-    edge does not ascend.
+    `joins[i]` is 0 for `all`, -1 for a node that no edge arms, else the number of taken edges that
+    arms node i. Edges are given as three sequences of one length m; `loops` marks back edges, which
+    never count for joins. Nodes must be in topological order of the forward edges: a forward edge
+    goes to a higher index, and what an edge out of a loop leads to comes after that loop's source.
+    Raises ValueError if the sequences differ in length, name a node outside 0..n-1, a forward
+    edge does not ascend, or a back edge closes no sound loop (see `minuet.ir.loops`).
     """
 
     def __init__(
@@ -53,6 +56,13 @@ class Router:
                 raise ValueError(f"edge {edge} does not ascend")
             self.out[source].append(edge)
             self.incoming[target] += 1
+        found = find_loops(self.n, list(zip(sources, targets, strict=True)), loops)
+        self.loops, self.innermost, self.until = found
+        self.closes = {loop.source: number for number, loop in enumerate(self.loops)}
+
+    @property
+    def has_loops(self) -> bool:
+        return bool(self.loops)
 
     def frontier(self) -> Frontier:
         """A new run's frontier over this graph."""
@@ -83,6 +93,7 @@ class Frontier:
         self._iteration = [0] * n
         self._taken = [0] * n
         self._dead = [0] * n
+        self._held: dict[int, bool] = {}  # edge out of a loop that goes on -> taken
         self._touched: set[int] = set()
 
     @property
@@ -114,6 +125,10 @@ class Frontier:
         self._iteration[node] = iteration
         self._taken[node] = taken
         self._dead[node] = dead
+        if NodeStatus(status).ended:
+            for edge in self.router.out[node]:
+                if self.router.until[edge] >= 0:
+                    self._held[edge] = False
 
     def mark(self, node: int, status: int) -> None:
         """Move a node to `status`; nothing else of it changes."""
@@ -140,15 +155,54 @@ class Frontier:
         is taken if its port matches. Every other out-edge is dead. Pending nodes whose join is
         met are armed (gen + 1, attempt 1); those that can no longer run are skipped, and their
         out-edges are dead in turn. Returns (armed, skipped), each ascending.
-        The caller calls this once for each gen of a node that ended.
+        Edges that leave a loop count when its source has ended or was skipped. The caller has
+        marked the node as ended, and calls this once for each gen of it.
         """
-        edges = self.router.out[node]
-        for position, edge in enumerate(edges):
+        for position, edge in enumerate(self.router.out[node]):
             if taken is None:
-                self._count(edge, self.router.ports[edge] == port)
+                self._decide(edge, self.router.ports[edge] == port, node)
             else:
-                self._count(edge, position in taken)
+                self._decide(edge, position in taken, node)
+        self._leave(node)
         return self.settle()
+
+    def iterate(self, node: int) -> int:
+        """Begin another round of the loop that `node` closes: its body is pending again, one
+        iteration on, its header armed. Live nodes of the body must have been cancelled. Returns the
+        header. Raises KeyError if the node closes no loop."""
+        number = self.router.closes[node]
+        loop = self.router.loops[number]
+        iteration = self._iteration[node] + 1
+        for each in loop.body:
+            self._attempt[each] = 0
+            self._iteration[each] = iteration if self.router.innermost[each] == number else 0
+            if each != loop.header:  # what enters that one comes from outside
+                self._taken[each] = self._dead[each] = 0
+            for edge in self.router.out[each]:
+                self._held.pop(edge, None)
+            self.mark(each, NodeStatus.PENDING)
+        self._arm(loop.header)
+        return loop.header
+
+    def body(self, node: int) -> list[int]:
+        """Nodes of the loop that `node` closes, ascending; none if it closes none."""
+        number = self.router.closes.get(node)
+        return [] if number is None else list(self.router.loops[number].body)
+
+    def arm(self, node: int) -> None:
+        """Arm a pending node whatever its edges say."""
+        self._arm(node)
+
+    def exits(self, node: int) -> list[int]:
+        """Positions of the taken ones among the node's out-edges that wait for the end of a
+        loop."""
+        edges = self.router.out[node]
+        return [position for position, edge in enumerate(edges) if self._held.get(edge)]
+
+    def load_exits(self, node: int, positions: Sequence[int]) -> None:
+        """Set them as they were stored, after `load`."""
+        for position in positions:
+            self._held[self.router.out[node][position]] = True
 
     def settle(self) -> tuple[list[int], list[int]]:
         """Arm or skip every pending node whose edges decide that, a node without any included.
@@ -168,7 +222,8 @@ class Frontier:
                 self.mark(i, NodeStatus.SKIPPED)
                 skipped.append(i)
                 for edge in self.router.out[i]:
-                    self._count(edge, False)
+                    self._decide(edge, False, i)
+                self._leave(i)
         return armed, skipped
 
     def count(self, node: int, taken: int, dead: int) -> None:
@@ -190,6 +245,28 @@ class Frontier:
         """Nodes that hold a token, ascending. O(n)."""
         return [i for i, s in enumerate(self._status) if NodeStatus(s).live]
 
+    def _decide(self, edge: int, taken: bool, source: int) -> None:
+        until = self.router.until[edge]
+        if until < 0 or self._is_over(until):
+            self._count(edge, taken)
+        else:
+            self._held[edge] = taken
+            self._touched.add(source)
+
+    def _is_over(self, loop: int) -> bool:
+        return NodeStatus(self._status[self.router.loops[loop].source]).ended
+
+    def _leave(self, node: int) -> None:
+        """If the node closes a loop, which is over by that: count the edges that waited for it."""
+        number = self.router.closes.get(node)
+        if number is None:
+            return
+        for each in self.router.loops[number].body:
+            for edge in self.router.out[each]:
+                if self.router.until[edge] == number and edge in self._held:
+                    self._count(edge, self._held.pop(edge))
+                    self._touched.add(each)
+
     def _count(self, edge: int, taken: bool) -> None:
         target = self.router.targets[edge]
         (self._taken if taken else self._dead)[target] += 1
@@ -202,6 +279,8 @@ class Frontier:
 
     def _met(self, node: int) -> bool:
         need, taken = self.router.joins[node], self._taken[node]
+        if need < 0:
+            return False
         if self.router.incoming[node] == 0:
             return True
         if need == 0:
@@ -209,5 +288,7 @@ class Frontier:
         return taken >= need
 
     def _hopeless(self, node: int) -> bool:
+        if self.router.joins[node] < 0:
+            return False
         open_edges = self.router.incoming[node] - self._taken[node] - self._dead[node]
         return self._taken[node] + open_edges < max(1, self.router.joins[node])

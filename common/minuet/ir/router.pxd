@@ -20,6 +20,11 @@ cdef class Router:
     cdef int32_t* edges      # int32[indptr[n]]: number of the edge in the document
     cdef int32_t* port_of    # int32[indptr[n]]: id of the port it leaves on
     cdef dict port_ids
+    cdef readonly int32_t loop_count
+    cdef int32_t* until      # int32[indptr[n]]: loop that each out-edge waits for, or -1
+    cdef int32_t* closes     # int32[n]: loop that the node closes, or -1
+    cdef int32_t* innermost  # int32[n]: smallest loop around the node, or -1
+    cdef list loops          # the Loop of each number
 
 
 cdef class Frontier:
@@ -30,10 +35,14 @@ cdef class Frontier:
     cdef readonly int32_t waiting
     cdef readonly int32_t in_flight
     cdef list touched
+    cdef char* held          # char[indptr[n]]: how an edge out of a loop that goes on was decided
 
     cdef int _check(self, Py_ssize_t node) except -1
     cdef void _move(self, int32_t node, int32_t status) noexcept nogil
     cdef int _touch(self, int32_t node) except -1
     cdef int _settle(self, int32_t target, list armed, list skipped, int32_t* depth) except -1
     cdef int _tally(self, int32_t target, bint taken) except -1
+    cdef int _decide(self, Py_ssize_t slot, int32_t source, bint taken) except -1
+    cdef int _settle_row(self, int32_t node, list armed, list skipped, int32_t* depth) except -1
+    cdef int _arm(self, int32_t node) except -1
     cdef tuple _walk(self, list armed, list skipped, int32_t depth)

@@ -10,6 +10,8 @@ from the CSR arrays, which the constructor has checked: that is why bounds check
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int32_t
 
+from minuet.ir.loops import find_loops
+
 cdef enum:
     PENDING = 0
     ARMED = 1
@@ -18,7 +20,15 @@ cdef enum:
     RETRYING = 4
     SUCCEEDED = 5
     SKIPPED = 7
-    LAST_STATUS = 9
+    TIMED_OUT = 9
+    CANCELLING = 10
+    LAST_STATUS = 10
+
+# How an edge out of a loop that goes on was decided.
+cdef enum:
+    UNDECIDED = 0
+    DEAD = 1
+    TAKEN = 2
 
 
 def is_compiled():
@@ -32,6 +42,7 @@ def _check_constants():
     ours = {
         "PENDING": PENDING, "ARMED": ARMED, "READY": READY, "WAITING": WAITING,
         "RETRYING": RETRYING, "SUCCEEDED": SUCCEEDED, "SKIPPED": SKIPPED,
+        "TIMED_OUT": TIMED_OUT, "CANCELLING": CANCELLING,
     }
     for name, number in ours.items():
         if NodeStatus[name] != number:
@@ -51,9 +62,17 @@ cdef int32_t* _ints(Py_ssize_t count) except NULL:
     return block
 
 
+cdef inline bint _is_live(int32_t status) noexcept nogil:
+    return ARMED <= status <= RETRYING or status == CANCELLING
+
+
+cdef inline bint _is_ended(int32_t status) noexcept nogil:
+    return SUCCEEDED <= status <= TIMED_OUT
+
+
 cdef class Router:
     def __cinit__(self, joins, sources, targets, ports, loops):
-        cdef Py_ssize_t edge, slot
+        cdef Py_ssize_t edge, slot, number
         cdef int32_t source, target
         self.n = len(joins)
         self.m = len(sources)
@@ -89,8 +108,33 @@ cdef class Router:
             self.targets[slot] = targets[edge]
             self.edges[slot] = <int32_t>edge
             self.port_of[slot] = self.port_ids.setdefault(ports[edge], len(self.port_ids))
+        self.loops = []
+        if any(loops):
+            self._add_loops(find_loops(self.n, list(zip(sources, targets)), loops))
+
+    def _add_loops(self, found):
+        cdef Py_ssize_t node, slot, number
+        self.loops = found.loops
+        self.loop_count = <int32_t>len(self.loops)
+        self.until = _ints(self.indptr[self.n])
+        self.closes = _ints(self.n)
+        self.innermost = _ints(self.n)
+        for slot in range(self.indptr[self.n]):
+            self.until[slot] = found.until[self.edges[slot]]
+        for node in range(self.n):
+            self.closes[node] = -1
+            self.innermost[node] = found.innermost[node]
+        for number in range(self.loop_count):
+            self.closes[self.loops[number].source] = <int32_t>number
+
+    @property
+    def has_loops(self):
+        return self.loop_count > 0
 
     def __dealloc__(self):
+        PyMem_Free(self.until)
+        PyMem_Free(self.closes)
+        PyMem_Free(self.innermost)
         PyMem_Free(self.joins)
         PyMem_Free(self.incoming)
         PyMem_Free(self.indptr)
@@ -126,8 +170,13 @@ cdef class Frontier:
         self.cells = <Cell*>PyMem_Calloc(router.n if router.n > 0 else 1, sizeof(Cell))
         if self.cells is NULL:
             raise MemoryError()
+        if router.loop_count:
+            self.held = <char*>PyMem_Calloc(router.indptr[router.n] + 1, sizeof(char))
+            if self.held is NULL:
+                raise MemoryError()
 
     def __dealloc__(self):
+        PyMem_Free(self.held)
         PyMem_Free(self.cells)
         PyMem_Free(self.stack)
 
@@ -139,7 +188,7 @@ cdef class Frontier:
     cdef void _move(self, int32_t node, int32_t status) noexcept nogil:
         """Change a status and keep the three counts true."""
         cdef int32_t old = self.cells[node].status
-        self.live += (ARMED <= status <= RETRYING) - (ARMED <= old <= RETRYING)
+        self.live += <int32_t>_is_live(status) - <int32_t>_is_live(old)
         self.waiting += (WAITING <= status <= RETRYING) - (WAITING <= old <= RETRYING)
         self.in_flight += (status == READY) - (old == READY)
         self.cells[node].status = status
@@ -163,6 +212,11 @@ cdef class Frontier:
         self._move(<int32_t>node, status)
         cdef Cell* c = &self.cells[node]
         c.gen, c.attempt, c.iteration, c.taken, c.dead = gen, attempt, iteration, taken, dead
+        cdef Py_ssize_t slot
+        if self.router.loop_count and _is_ended(status):
+            for slot in range(self.router.indptr[node], self.router.indptr[node + 1]):
+                if self.router.until[slot] >= 0:
+                    self.held[slot] = DEAD
 
     def mark(self, Py_ssize_t node, int32_t status):
         self._check(node)
@@ -186,7 +240,7 @@ cdef class Frontier:
         cdef int32_t need = self.router.joins[target]
         cdef int32_t still_open = self.router.incoming[target] - c.taken - c.dead
         cdef bint met
-        if c.status != PENDING:
+        if c.status != PENDING or need < 0:
             return 0
         if self.router.incoming[target] == 0:
             met = True
@@ -195,10 +249,7 @@ cdef class Frontier:
         else:
             met = c.taken >= need
         if met:
-            c.gen += 1
-            c.attempt = 1
-            self._move(target, ARMED)
-            self._touch(target)
+            self._arm(target)
             armed.append(target)
         elif c.taken + still_open < (need if need > 1 else 1):
             self._move(target, SKIPPED)
@@ -207,6 +258,43 @@ cdef class Frontier:
             # A node is skipped at most once, so the stack never holds more than n nodes.
             self.stack[depth[0]] = target
             depth[0] += 1
+        return 0
+
+    cdef int _arm(self, int32_t node) except -1:
+        self.cells[node].gen += 1
+        self.cells[node].attempt = 1
+        self._move(node, ARMED)
+        return self._touch(node)
+
+    cdef int _decide(self, Py_ssize_t slot, int32_t source, bint taken) except -1:
+        """Count an edge for its target, or keep what was decided until its loop is over."""
+        cdef Router router = self.router
+        cdef int32_t until = router.until[slot] if router.loop_count else -1
+        if until < 0 or _is_ended(self.cells[<int32_t>router.loops[until].source].status):
+            return self._tally(router.targets[slot], taken)
+        self.held[slot] = TAKEN if taken else DEAD
+        return self._touch(source)
+
+    cdef int _settle_row(self, int32_t node, list armed, list skipped, int32_t* depth) except -1:
+        """Settle what the node's edges lead to. If it closes a loop, which is over by that, the
+        edges that waited for it are counted first."""
+        cdef Router router = self.router
+        cdef Py_ssize_t slot, number
+        cdef int32_t each
+        cdef list waited = []
+        if router.loop_count and router.closes[node] >= 0:
+            number = router.closes[node]
+            for each in router.loops[number].body:
+                for slot in range(router.indptr[each], router.indptr[each + 1]):
+                    if router.until[slot] == number and self.held[slot] != UNDECIDED:
+                        self._tally(router.targets[slot], self.held[slot] == TAKEN)
+                        self.held[slot] = UNDECIDED
+                        self._touch(each)
+                        waited.append(router.targets[slot])
+        for slot in range(router.indptr[node], router.indptr[node + 1]):
+            self._settle(router.targets[slot], armed, skipped, depth)
+        for each in waited:
+            self._settle(each, armed, skipped, depth)
         return 0
 
     cdef int _tally(self, int32_t target, bint taken) except -1:
@@ -229,13 +317,12 @@ cdef class Frontier:
         if taken is None:
             port_id = router.port_ids.get(port, -1)
             for slot in range(first, last):
-                self._tally(router.targets[slot], router.port_of[slot] == port_id)
+                self._decide(slot, <int32_t>node, router.port_of[slot] == port_id)
         else:
             positions = set(taken)
             for slot in range(first, last):
-                self._tally(router.targets[slot], (slot - first) in positions)
-        for slot in range(first, last):
-            self._settle(router.targets[slot], armed, skipped, &depth)
+                self._decide(slot, <int32_t>node, (slot - first) in positions)
+        self._settle_row(<int32_t>node, armed, skipped, &depth)
         return self._walk(armed, skipped, depth)
 
     cdef tuple _walk(self, list armed, list skipped, int32_t depth):
@@ -247,8 +334,8 @@ cdef class Frontier:
             depth -= 1
             current = self.stack[depth]
             for slot in range(router.indptr[current], router.indptr[current + 1]):
-                self._tally(router.targets[slot], False)
-                self._settle(router.targets[slot], armed, skipped, &depth)
+                self._decide(slot, current, False)
+            self._settle_row(current, armed, skipped, &depth)
         if len(armed) > 1:
             armed.sort()
         if len(skipped) > 1:
@@ -265,6 +352,59 @@ cdef class Frontier:
             self._walk(armed, skipped, depth)
             depth = 0
         return armed, skipped
+
+    def iterate(self, Py_ssize_t node):
+        self._check(node)
+        cdef Router router = self.router
+        if not router.loop_count or router.closes[node] < 0:
+            raise KeyError(node)
+        cdef int32_t number = router.closes[node], each, header
+        cdef int32_t iteration = self.cells[node].iteration + 1
+        cdef Py_ssize_t slot
+        cdef Cell* c
+        loop = router.loops[number]
+        header = loop.header
+        for each in loop.body:
+            c = &self.cells[each]
+            c.attempt = 0
+            c.iteration = iteration if router.innermost[each] == number else 0
+            if each != header:  # what enters that one comes from outside
+                c.taken = c.dead = 0
+            for slot in range(router.indptr[each], router.indptr[each + 1]):
+                self.held[slot] = UNDECIDED
+            self._move(each, PENDING)
+            self._touch(each)
+        self._arm(header)
+        return header
+
+    def body(self, Py_ssize_t node):
+        self._check(node)
+        if not self.router.loop_count or self.router.closes[node] < 0:
+            return []
+        return list(self.router.loops[self.router.closes[node]].body)
+
+    def arm(self, Py_ssize_t node):
+        self._check(node)
+        self._arm(<int32_t>node)
+
+    def exits(self, Py_ssize_t node):
+        self._check(node)
+        cdef Py_ssize_t slot, first = self.router.indptr[node]
+        if not self.router.loop_count:
+            return []
+        return [
+            slot - first for slot in range(first, self.router.indptr[node + 1])
+            if self.held[slot] == TAKEN
+        ]
+
+    def load_exits(self, Py_ssize_t node, positions):
+        self._check(node)
+        cdef Py_ssize_t slot, first = self.router.indptr[node]
+        for position in positions:
+            slot = first + position
+            if not (self.router.loop_count and first <= slot < self.router.indptr[node + 1]):
+                raise IndexError(position)
+            self.held[slot] = TAKEN
 
     def count(self, Py_ssize_t node, int32_t taken, int32_t dead):
         self._check(node)
@@ -288,5 +428,5 @@ cdef class Frontier:
         cdef int32_t node
         return [
             node for node in range(self.router.n)
-            if ARMED <= self.cells[node].status <= RETRYING
+            if _is_live(self.cells[node].status)
         ]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from minuet.model.signal import Start
-from minuet.model.state import Head, NodeRecord, RunSnapshot, Stored
+from minuet.model.state import Head, Message, NodeRecord, Rest, RunSnapshot, Stored
 from minuet.model.status import NodeStatus, RunStatus
 
 from .plan import Plan
@@ -22,11 +22,11 @@ class RunState:
     """`outputs` holds what later expressions may read; `due` the timer instant (ms) of waiting and
     retrying nodes; `ports` how ended nodes ended; `armed` and `armed_inline` are heaps of the
     armed nodes that wait for dispatch and for evaluation; `missing` names outputs that exist in
-    Redis but were not loaded yet."""
+    Redis but were not loaded yet; `rest` is what few runs have."""
 
     __slots__ = (
         "armed", "armed_inline", "cmd", "deadline_at", "due", "frontier", "last", "missing",
-        "outputs", "plan", "ports", "run", "seq", "start", "status",
+        "outputs", "plan", "ports", "rest", "run", "seq", "start", "status",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, start: Start) -> None:
@@ -45,6 +45,7 @@ class RunState:
         self.armed: list[int] = []
         self.armed_inline: list[int] = []
         self.missing: set[str] = set()
+        self.rest = Rest()
 
     @property
     def counter(self) -> int:
@@ -61,7 +62,10 @@ class RunState:
         status, gen, attempt, iteration, taken, dead = self.frontier.cell(index)
         due = self.due.get(index, 0)
         port = self.ports.get(index, "")
-        return f"{status} {gen} {attempt} {iteration} {taken} {dead} {due} {port}"
+        rounds = f"{iteration}"
+        if self.plan.has_loops and (exits := self.frontier.exits(index)):
+            rounds = f"{iteration}:{','.join(map(str, exits))}"
+        return f"{status} {gen} {attempt} {rounds} {taken} {dead} {due} {port}"
 
     def token_id(self, index: int) -> str:
         _, gen, attempt, *_ = self.frontier.cell(index)
@@ -73,8 +77,10 @@ class RunState:
         for index, due_at in self.due.items():
             kind = "wait" if self.frontier.cell(index)[0] == NodeStatus.WAITING else "retry"
             found[f"{kind} {self.token_id(index)}"] = due_at
-        if self.deadline_at and not self.status.ended:
+        if self.deadline_at and not self.status.ended and self.rest.ending is None:
             found[f"deadline {self.run}"] = self.deadline_at
+        if self.status is RunStatus.CANCELLING and self.rest.ending is not None:
+            found[f"stop {self.run}"] = self.rest.ending.until
         return found
 
     def records(self) -> dict[str, str]:
@@ -90,6 +96,7 @@ class RunState:
             nodes=self.records(),
             outputs=dict(self.outputs),
             ir=self.plan.digest,
+            rest=self.rest,
         )
 
     def load_nodes(self, records: Mapping[str, str]) -> None:
@@ -103,11 +110,40 @@ class RunState:
                 index, record.status, record.gen, record.attempt, record.iteration,
                 record.taken, record.dead,
             )  # fmt: skip
+            if record.exits:
+                self.frontier.load_exits(index, record.exits)
             if record.due_at:
                 self.due[index] = record.due_at
             if record.port:
                 self.ports[index] = record.port
         self.collect_armed()
+
+    def iterate(self, index: int) -> int:
+        """Another round of the loop that the node closes; the header, which is armed."""
+        for each in self.frontier.body(index):
+            self.ports.pop(each, None)
+        return self.frontier.iterate(index)
+
+    def note_finished(self, index: int) -> None:
+        """A node succeeded: remember it if it may have to be undone."""
+        if self.plan.ir.compensate_on and self.plan.nodes[index].node.compensate is not None:
+            self.rest.undo.append(self.plan.nodes[index].id)
+
+    def note_not_undone(self, index: int) -> None:
+        """A compensating node failed: the error of the run will name it."""
+        ending = self.rest.ending
+        assert ending is not None
+        failed = [*ending.error.get("not_undone", []), self.plan.nodes[index].id]
+        error = {**ending.error, "not_undone": failed}
+        self.rest.ending = msgspec.structs.replace(ending, error=error)
+
+    def take_message(self, name: str) -> Message | None:
+        """The first kept message of that name, which is gone then."""
+        for message in self.rest.messages:
+            if message.name == name:
+                self.rest.messages.remove(message)
+                return message
+        return None
 
     def arm(self, index: int) -> None:
         """Remember a node that was marked ARMED."""
@@ -135,6 +171,7 @@ class RunState:
         state.load_head(snapshot.head)
         state.load_nodes(snapshot.nodes)
         state.outputs = dict(snapshot.outputs)
+        state.rest = snapshot.rest
         return state
 
     @classmethod
@@ -144,18 +181,20 @@ class RunState:
         state = cls(plan, start)
         state.load_head(fields["head"].decode())
         state.load_nodes({k[2:]: v.decode() for k, v in fields.items() if k.startswith("n:")})
+        if "rest" in fields:
+            state.rest = msgspec.json.decode(fields["rest"], type=Rest)
         state.missing = state.lacking(plan)
         return state
 
     def lacking(self, plan: Plan) -> set[str]:
-        """Ended nodes whose output `plan` may read and that are not in memory: a null output is
-        not told from one that was not loaded."""
+        """Nodes that ended, in this round of a loop or an earlier one, whose output `plan` may read
+        and that are not in memory: a null output is not told from one that was not loaded."""
         return {
             node.id
             for node in self.plan.nodes
             if node.id in plan.kept
             and node.id not in self.outputs
-            and NodeStatus(self.frontier.cell(node.index)[0]).ended
+            and _has_ended(self.frontier.cell(node.index))
         }
 
     def add_outputs(self, found: Mapping[str, bytes]) -> None:
@@ -163,3 +202,8 @@ class RunState:
         for node, data in found.items():
             self.outputs[node] = msgspec.json.decode(data, type=Stored)
         self.missing.clear()
+
+
+def _has_ended(cell: tuple[int, int, int, int, int, int]) -> bool:
+    status, gen = NodeStatus(cell[0]), cell[1]
+    return status.ended or gen > 1 or (gen == 1 and status is NodeStatus.PENDING)

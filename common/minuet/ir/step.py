@@ -1,26 +1,26 @@
 """The walk of one transition: nodes end, edges are resolved, armed nodes go on.
 
 `Step` knows what follows from the end of a node; what ends nodes (completions, timers, commands)
-is `advance`'s.
+is `advance`'s, and how a run ends `Ending`'s.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from minuet.model.event import Event
-from minuet.model.state import Stored
-from minuet.model.status import ERROR, SUCCESS, TIMEOUT, NodeStatus, RunStatus
-from minuet.model.token import CasRef, Failure, Outcome, approval_id
+from minuet.model.signal import Kept
+from minuet.model.state import Message, Stored
+from minuet.model.status import ERROR, EXHAUSTED, SUCCESS, TIMEOUT, NodeStatus, RunStatus
+from minuet.model.token import Failure, Outcome, approval_id
 
 from .backoff import retry_delay_ms
-from .edges import ExpressionFailed, taken_edges
-from .inline import InlineWait, evaluate_inline
-from .outputs import render_outputs
+from .edges import ExpressionFailed, goes_round, is_let, taken_edges
+from .inline import InlineResult, InlineWait, MessageWait, evaluate_inline
 from .plan import NodePlan
 from .run_state import RunState
 from .tokens import make_token
@@ -30,6 +30,7 @@ from .values import NeedsBlob, Values
 encode = msgspec.json.Encoder().encode
 _NULL = msgspec.Raw(b"null")
 NO_OUTPUT = Stored()
+Extra = dict[str, Any]
 
 
 class Step:
@@ -56,32 +57,63 @@ class Step:
         port: str,
         stored: Stored,
         outcome: Outcome | None = None,
-        extra: dict[str, Any] | None = None,
+        extra: Extra | None = None,
     ) -> None:
-        """The node ends on `port`; edges are resolved, unless one of their conditions fails:
-        then the node fails instead."""
+        """The node ends on `port`; edges are resolved, or its loop goes round again, unless one of
+        their conditions fails: then the node fails instead."""
         previous = self.state.outputs.get(node.id)
         self._keep(node.id, stored)
         taken: list[int] | None = None
-        if node.conditional:
+        if node.conditional or node.closes:
+            iteration = self.frontier.cell(node.index)[3]
             try:
-                taken = taken_edges(node, port, self.values)
+                again = node.closes and goes_round(node, port, self.values, iteration)
+                if again and iteration + 1 < node.back.max_iterations:
+                    self._go_round(node, status, port, stored, outcome, extra)
+                    return
+                if again and not node.node.on_error_continue:
+                    port = EXHAUSTED
+                if node.conditional:
+                    taken = taken_edges(node, port, self.values, iteration)
             except ExpressionFailed as failed:
                 self._restore_output(node.id, previous)
                 self._edge_failed(node, status, port, failed, outcome)
+                return
+            if port == EXHAUSTED and not self.plan.router.listens(node.index, EXHAUSTED):
+                message = f"the loop still wants to go on after {iteration + 1} rounds"
+                self._fatal(node, status, Failure(EXHAUSTED, message, retryable=False), outcome)
                 return
         data = _ended(status, port, stored, outcome)
         if extra:
             data.update(extra)
         if taken is not None:
             data["taken"] = taken
-        if stored.ref is not None or stored.value != _NULL:
-            self.transition.outputs[node.id] = encode(stored)
+        self._store(node, stored)
         self._close(node, status, port, data)
         armed, skipped = self.frontier.resolve(node.index, port, taken)
         for index in skipped:
             self.skip(index)
         self.arm(armed)
+
+    def _go_round(
+        self,
+        node: NodePlan,
+        status: NodeStatus,
+        port: str,
+        stored: Stored,
+        outcome: Outcome | None,
+        extra: Extra | None,
+    ) -> None:
+        """End the node and begin the next round of its loop; what is live in the body belongs to
+        the round that is over."""
+        body = self.frontier.body(node.index)
+        live = (i for i in body if i != node.index and NodeStatus(self.frontier.cell(i)[0]).live)
+        self.cancel_nodes(live)
+        data = _ended(status, port, stored, outcome) | (extra or {})
+        data["loop"] = self.frontier.cell(node.index)[3] + 1
+        self._store(node, stored)
+        self._close(node, status, port, data)
+        self.arm([self.state.iterate(node.index)])
 
     def _edge_failed(
         self,
@@ -131,20 +163,54 @@ class Step:
     def _fatal(
         self, node: NodePlan, status: NodeStatus, failure: Failure, outcome: Outcome | None
     ) -> None:
-        """Nothing listens to this failure: the run fails, its other tokens are cancelled."""
+        """Nothing listens to this failure: the run fails, its other tokens are cancelled. Where it
+        is being compensated already the rest is undone all the same."""
+        status = NodeStatus.FAILED if status is NodeStatus.SUCCEEDED else status
         data = _ended(status, ERROR, NO_OUTPUT, outcome) | {"error": failure, "fatal": True}
         letter = {"token": self.state.token_id(node.index), "error": failure}
         self.transition.dead_letters.append(DeadLetter("node_failed", node.id, encode(letter)))
+        self._keep(node.id, NO_OUTPUT)
+        self._store(node, NO_OUTPUT)
         self._close(node, status, ERROR, data)
-        self.fail({"code": failure.code, "message": failure.message, "node": node.id})
+        if self.state.status is RunStatus.COMPENSATING:
+            self.state.note_not_undone(node.index)
+            self.transition.rest = True
+        else:
+            error = {"code": failure.code, "message": failure.message, "node": node.id}
+            self.fail(error)
+
+    def fail(self, error: dict[str, Any]) -> None:
+        """The run fails, whatever it was doing."""
+        raise NotImplementedError
 
     def _close(self, node: NodePlan, status: NodeStatus, port: str, data: dict[str, Any]) -> None:
         self.frontier.mark(node.index, status)
         self.state.ports[node.index] = port
+        if node.node.compensate is not None and status is NodeStatus.SUCCEEDED:
+            self.state.note_finished(node.index)
+            self.transition.rest = True
         self.node_event("node.ended", node.index, data)
 
-    def skip(self, index: int) -> None:
-        self.node_event("node.ended", index, {"status": NodeStatus.SKIPPED.word})
+    def close_stopped(self, node: NodePlan, outcome: Outcome) -> None:
+        """A worker let go of a node of a run that is being cancelled, or was quicker: what it did
+        is recorded, but leads nowhere."""
+        if outcome.failure is not None or outcome.waiting:
+            self.frontier.mark(node.index, NodeStatus.CANCELLED)
+            data: dict[str, Any] = {"status": NodeStatus.CANCELLED.word}
+            self.node_event("node.ended", node.index, data)
+            return
+        stored = Stored(outcome.output, outcome.output_ref, outcome.values)
+        self._keep(node.id, stored)
+        self._store(node, stored)
+        data = _ended(NodeStatus.SUCCEEDED, outcome.port, stored, outcome)
+        self._close(node, NodeStatus.SUCCEEDED, outcome.port, data)
+
+    def skip(self, index: int, data: Extra | None = None) -> None:
+        if self.frontier.cell(index)[1]:  # it ran in an earlier round: that output is past
+            name = self.plan.nodes[index].id
+            self._keep(name, NO_OUTPUT)
+            self.transition.outputs[name] = encode(NO_OUTPUT)
+        self.node_event("node.ended", index, {"status": NodeStatus.SKIPPED.word, **(data or {})})
 
     def wait(self, index: int, due_at: int | None) -> None:
         self.frontier.mark(index, NodeStatus.WAITING)
@@ -154,6 +220,12 @@ class Step:
             self.transition.timers_add[f"wait {self.state.token_id(index)}"] = due_at
             data["due_at"] = due_at
         self.node_event("node.waiting", index, data)
+
+    def _store(self, node: NodePlan, stored: Stored) -> None:
+        """What the commit writes of an output. Null needs no field, but must replace the output of
+        an earlier round."""
+        if stored.ref is not None or stored.value != _NULL or self.frontier.cell(node.index)[1] > 1:
+            self.transition.outputs[node.id] = encode(stored)
 
     def _keep(self, node: str, stored: Stored) -> None:
         if node in self.plan.kept and (stored.ref is not None or stored.value != _NULL):
@@ -165,65 +237,31 @@ class Step:
     def _restore_output(self, node: str, previous: Stored | None) -> None:
         self._keep(node, previous or NO_OUTPUT)
 
-    # ── how the run ends ──────────────────────────────────────────────────────────────────────
-
-    def cancel_live(self) -> None:
-        """Cancel every live token; dispatched ones are named so that workers let go of them."""
-        for index in self.frontier.live_nodes():
+    def cancel_nodes(self, nodes: Iterable[int]) -> None:
+        """End live nodes as cancelled; dispatched ones are named so that workers let go of
+        them."""
+        cancelled = set(nodes)
+        for index in sorted(cancelled):
             status, _, attempt, *_ = self.frontier.cell(index)
             token = self.state.token_id(index)
             if self.state.due.pop(index, None) is not None:
-                kind = "wait" if status == NodeStatus.WAITING else "retry"
-                self.drop_timer(f"{kind} {token}")
-            elif status != NodeStatus.ARMED:
+                self.drop_timer(f"{'wait' if status == NodeStatus.WAITING else 'retry'} {token}")
+            elif status in (NodeStatus.READY, NodeStatus.WAITING):
                 self.transition.cancelled.append(token)
             if status == NodeStatus.WAITING and self.plan.nodes[index].asks:
-                self.node_event("approval.cancelled", index, {"approval": self._approval(index)})
+                self.node_event("approval.cancelled", index, {"approval": self.approval(index)})
             self.fresh.discard(index)
             self.frontier.mark(index, NodeStatus.CANCELLED)
             data = {"status": NodeStatus.CANCELLED.word, "attempt": attempt}
             self.node_event("node.ended", index, data)
-        self.state.armed.clear()
-        self.state.armed_inline.clear()
-
-    def end(
-        self,
-        status: RunStatus,
-        *,
-        outputs: Any = None,
-        refs: Mapping[str, CasRef] | None = None,
-        error: dict[str, Any] | None = None,
-    ) -> None:
-        self.state.status = status
-        if self.state.deadline_at:
-            self.drop_timer(f"deadline {self.state.run}")
-        data: dict[str, Any] = {"status": status.word}
-        if outputs is not None:
-            data["outputs"] = outputs
-        if refs:
-            data["outputs_ref"] = refs
-        if error is not None:
-            data["error"] = error
-        self.emit("run.ended", data=data)
-
-    def fail(self, error: dict[str, Any]) -> None:
-        """End the run as failed, whatever it was doing."""
-        self.cancel_live()
-        self.end(RunStatus.FAILED, error=error)
+        for heap in (self.state.armed, self.state.armed_inline):
+            if not cancelled.isdisjoint(heap):
+                heap[:] = [index for index in heap if index not in cancelled]
+                heapq.heapify(heap)
 
     def drop_timer(self, member: str) -> None:
         self.transition.timers_add.pop(member, None)
         self.transition.timers_del.append(member)
-
-    def end_if_done(self) -> None:
-        if self.state.status.ended or self.frontier.live or self.state.cmd < 0:
-            return
-        try:
-            rendered = render_outputs(self.state, self.values)
-        except ExpressionFailed as failed:
-            self.end(RunStatus.FAILED, error={"code": "expression", "message": str(failed)})
-        else:
-            self.end(RunStatus.SUCCEEDED, outputs=rendered.values, refs=rendered.refs)
 
     # ── armed nodes ───────────────────────────────────────────────────────────────────────────
 
@@ -232,35 +270,24 @@ class Step:
             self.state.arm(index)
             self.fresh.add(index)
 
-    def settle(self) -> None:
-        """Walk on: inline nodes are evaluated, task nodes dispatched, as far as bounds allow."""
-        self.pump()
-        if not self.state.status.ended:
-            self.hold_rest()
-            self.end_if_done()
-            self._note_waiting()
-        if self.transition.patched:
-            self.transition.records = self.state.records()
-        else:
-            touched = self.frontier.take_touched()
-            nodes = self.plan.nodes
-            self.transition.records = {nodes[i].id: self.state.record(i) for i in touched}
-
     def pump(self) -> None:
         """Armed nodes in ascending order, for as long as one of them may go on. Those that may not
-        are never looked at: a completion in a wide run costs no more than in a narrow one."""
+        are never looked at: a completion in a wide run costs no more than in a narrow one. While
+        the run is paused none may."""
         state = self.state
-        while not state.status.ended:
+        while not state.status.ended and state.status is not RunStatus.PAUSED:
             # `and`, not a call a round: this loop is the hot path, and heaps are mostly empty.
             inline = state.armed_inline and self._may_evaluate() and state.armed_inline
             tasks = state.armed and self._may_dispatch() and state.armed
             if inline and (not tasks or inline[0] < tasks[0]):
                 self.inline_steps += 1
-                self._run_inline(self.plan.nodes[heapq.heappop(state.armed_inline)])
+                self._go(self.plan.nodes[heapq.heappop(state.armed_inline)])
             elif tasks:
-                self._dispatch(self.plan.nodes[heapq.heappop(state.armed)])
+                self._go(self.plan.nodes[heapq.heappop(state.armed)])
             else:
                 break
+        if state.status is RunStatus.PAUSED:
+            return
         if state.armed_inline or (state.armed and self.out_of_budget()):
             self.transition.more = True
 
@@ -277,6 +304,7 @@ class Step:
         return (
             len(self.transition.tokens) >= self.limits.tokens
             or self.used_bytes >= self.limits.token_bytes
+            or self.inline_steps > self.limits.inline_steps
         )
 
     def hold_rest(self) -> None:
@@ -285,6 +313,53 @@ class Step:
             attempt = self.frontier.cell(index)[2]
             self.node_event("node.ready", index, {"attempt": attempt, "held": True})
         self.fresh.clear()
+
+    def _go(self, node: NodePlan) -> None:
+        """An armed node goes on: its result is kept from another run, its guard holds it back, or
+        it is evaluated or dispatched."""
+        if self.state.start.kept and (kept := self._kept(node)) is not None:
+            self._reuse(node, kept)
+        elif node.node.when is not None and self._is_held_back(node):
+            pass  # it has ended
+        elif node.inline:
+            self._run_inline(node)
+        else:
+            self._dispatch(node)
+
+    def _kept(self, node: NodePlan) -> Kept | None:
+        """Only the first execution of a node can have been kept."""
+        if self.frontier.cell(node.index)[1] > 1:
+            return None
+        return self.state.start.kept.get(node.id)
+
+    def _reuse(self, node: NodePlan, kept: Kept) -> None:
+        self.fresh.discard(node.index)
+        self.inline_steps += 1
+        self.used_bytes += len(bytes(kept.output))
+        stored = Stored(kept.output, kept.output_ref, kept.values)
+        self.finish(node, NodeStatus.SUCCEEDED, kept.port, stored, extra={"reused": True})
+
+    def _is_held_back(self, node: NodePlan) -> bool:
+        """Whether the guard let the node not run, which is skipped then, or failed."""
+        _, _, attempt, iteration, *_ = self.frontier.cell(node.index)
+        if attempt > 1:
+            return False
+        self.inline_steps += 1
+        try:
+            if is_let(node, self.values, iteration):
+                return False
+        except ExpressionFailed as failed:
+            self.fresh.discard(node.index)
+            self.give_up(node, Failure("expression", str(failed), retryable=False), None)
+            return True
+        self.fresh.discard(node.index)
+        self.frontier.mark(node.index, NodeStatus.SKIPPED)
+        self.skip(node.index, {"guard": False})
+        armed, skipped = self.frontier.resolve(node.index, "", [])
+        for index in skipped:
+            self.skip(index)
+        self.arm(armed)
+        return True
 
     def _run_inline(self, node: NodePlan) -> None:
         self.fresh.discard(node.index)
@@ -301,11 +376,29 @@ class Step:
         except ExpressionFailed as failed:
             self.failed(node, Failure("expression", str(failed), retryable=False))
         else:
-            if isinstance(found, InlineWait):
+            self._evaluated(node, found)
+
+    def _evaluated(self, node: NodePlan, found: InlineResult | InlineWait | MessageWait) -> None:
+        match found:
+            case InlineWait():
                 self.wait(node.index, max(found.until_ms(self.now), self.now))
-            else:
+            case MessageWait(name, timeout_ms):
+                message = self.state.take_message(name)
+                if message is not None:
+                    self.transition.rest = True
+                    self.deliver(node, message)
+                else:
+                    self.wait(node.index, None if timeout_ms is None else self.now + timeout_ms)
+            case InlineResult():
                 self.used_bytes += len(bytes(found.output))
                 self.finish(node, NodeStatus.SUCCEEDED, found.port, Stored(found.output))
+
+    def deliver(self, node: NodePlan, message: Message) -> None:
+        """The message ends the node that waits for it."""
+        output = {"name": message.name, "data": message.data, "by": message.by}
+        stored = Stored(msgspec.Raw(encode(output)))
+        self.node_event("message.taken", node.index, {"number": message.number})
+        self.finish(node, NodeStatus.SUCCEEDED, SUCCESS, stored)
 
     def _dispatch(self, node: NodePlan) -> None:
         attempt = self.frontier.cell(node.index)[2]
@@ -319,7 +412,7 @@ class Step:
         self.used_bytes += len(token.data)
         self.transition.tokens.append(token)
 
-    def _approval(self, index: int) -> str:
+    def approval(self, index: int) -> str:
         return approval_id(self.state.run, self.plan.nodes[index].id, self.frontier.cell(index)[1])
 
     # ── events ────────────────────────────────────────────────────────────────────────────────
@@ -334,12 +427,6 @@ class Step:
             self.state.status = RunStatus.RUNNING
         gen = self.frontier.cell(index)[1]
         self.transition.events.append(Event(type, self.plan.nodes[index].id, gen, data))
-
-    def _note_waiting(self) -> None:
-        live = self.frontier.live
-        if live and self.frontier.waiting == live and self.state.status is RunStatus.RUNNING:
-            self.state.status = RunStatus.WAITING
-            self.emit("run.waiting", data={})
 
 
 def _ended(

@@ -31,12 +31,16 @@ RunInput = Start | Command | Completion | Fired | Continue | Reemit
 
 
 class Limits(NamedTuple):
-    """Bounds of one transition; what they cut off goes on by a `continue` signal."""
+    """Bounds of one transition; what they cut off goes on by a `continue` signal.
+
+    `cancel_grace_ms` is how long a run that is being cancelled waits for its workers.
+    """
 
     inline_steps: int = 1000
     tokens: int = 4096
     token_bytes: int = 8 * 1024 * 1024
     inline_value_bytes: int = 64 * 1024
+    cancel_grace_ms: int = 15_000
 
 
 class Token(NamedTuple):
@@ -62,7 +66,7 @@ class Transition:
 
     `more` asks for a `continue` signal. `dropped` counts inputs that named no live execution, or
     a command that was not the next. `started` tells that meta and inputs must be written too,
-    `patched` that the run is on another plan.
+    `patched` that the run is on another plan, `rest` that the state's `rest` changed.
     """
 
     run: str
@@ -77,4 +81,5 @@ class Transition:
     more: bool = False
     started: bool = False
     patched: bool = False
+    rest: bool = False
     dropped: int = 0

@@ -28,6 +28,8 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     retry: Retry | None = None
     timeout: str | None = None
     on_error: Literal["fail", "continue"] = "fail"
+    when: str | None = None
+    compensate: str | None = None
     ui: dict[str, Json] | None = None
 
 
@@ -53,11 +55,22 @@ class Edge(
     loop: Loop | None = None
 
 
+class Concurrency(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """At most `limit` runs of the workflow at once for each value of `key` (a template over
+    inputs; without it for the workflow as a whole)."""
+
+    key: str = ""
+    limit: int = 1
+    on_limit: Literal["queue", "reject", "cancel_oldest"] = "queue"
+
+
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     deadline: str | None = None
     max_agents: int = 5
     max_parallel: int = 1000
     unknown_types: Literal["skip", "fail"] = "skip"
+    priority: int = 5
+    compensate_on: list[Literal["failed", "cancelled", "timed_out"]] = []
 
 
 class Workflow(
@@ -78,5 +91,6 @@ class Workflow(
     inputs: dict[str, Json] | None = None
     outputs: Json = None
     settings: Settings = Settings()
+    concurrency: Concurrency | None = None
     labels: dict[str, str] = {}
     ui: dict[str, Json] | None = None

@@ -7,15 +7,24 @@ A run's event ids are its `seq`: 1, 2, 3 ... without a gap; the i-th event of a 
 Event types and their data
     run.started    {deadline_at?}
     run.waiting    {}                       every live token waits
+    run.paused     {number, by, reason?}    nothing is dispatched
+    run.resumed    {number, by}
+    run.cancelling {status, error, until}   nodes that were ready are cancelling now; the run ends
+                   in `status` once their workers have let go, at `until` (ms) at the latest
+    run.compensating {status, error}        finished nodes are undone; then it ends in `status`
     run.ended      {status, outputs?, outputs_ref?, error?}
                    outputs_ref: name -> reference of outputs too large to stand inline
     node.ready     {attempt, iteration?, held?}   held: armed, dispatched by a later node.ready
     node.waiting   {attempt, due_at?}
     node.retrying  {attempt, due_at, error}       attempt is the coming one
     node.ended     {status, port, attempt, output?, output_ref?, error?, taken?,
-                    started_at?, ended_at?, worker?}
+                    started_at?, ended_at?, worker?, loop?, guard?, reused?}
                    taken: indices of the out-edges taken, among the node's own in document order;
                    absent when they follow from the port alone
+                   loop: the iteration that begins: the node closes a loop, which goes round again
+                   guard: false held it back; reused: the result was taken over from another run
+    message.received {number, name, by, data}
+    message.taken  {number}                 by the node that waited for it
     approval.requested {approval, message, payload?, form?, assignees?, groups?, expires_at?}
     approval.decided   {approval, decision, by, comment?, payload?}
     approval.expired   {approval}
@@ -24,7 +33,8 @@ Event types and their data
                    resolved: node id -> positions of the taken ones among the new out-edges of
                    nodes that had ended
     command.refused {number, name, reason, detail?, patch?}
-                   reason: not_waiting | base_moved | conflict
+                   reason: not_waiting | base_moved | conflict | paused | not_paused | ending |
+                   too_many_messages
     warning        {code, message}
 """
 

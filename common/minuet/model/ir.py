@@ -8,7 +8,8 @@ import msgspec
 
 IR_VERSION = 1
 
-JOIN_ALL = 0  # any other value is the number of taken edges that arms the node
+JOIN_ALL = 0  # a positive value is the number of taken edges that arms the node
+JOIN_NEVER = -1  # no edge arms it: compensating nodes
 
 
 class IrRetry(msgspec.Struct, frozen=True, array_like=True):
@@ -18,11 +19,27 @@ class IrRetry(msgspec.Struct, frozen=True, array_like=True):
     max_ms: int = 60_000
 
 
+class IrLoop(msgspec.Struct, frozen=True, array_like=True):
+    """Makes an edge a back edge. `max_iterations` counts the rounds of the body, the first too."""
+
+    while_: str
+    max_iterations: int
+
+
+class IrConcurrency(msgspec.Struct, frozen=True, omit_defaults=True):
+    """As `minuet.model.document.Concurrency`; `key` is a template over inputs."""
+
+    key: str = ""
+    limit: int = 1
+    on_limit: str = "queue"
+
+
 class IrNode(msgspec.Struct, frozen=True, omit_defaults=True):
     """`reads` are the path texts that the config's templates name; `returns` the paths of this
     node's own output ("output.score") that edges, inline nodes and run outputs read.
 
-    `unknown` nodes end on success with null output, flagged skipped.
+    `unknown` nodes end on success with null output, flagged skipped. `when` guards the node;
+    `compensate` names the node that undoes it.
     """
 
     id: str
@@ -37,6 +54,8 @@ class IrNode(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout_ms: int = 60_000
     retry: IrRetry = IrRetry()
     on_error_continue: bool = False
+    when: str | None = None
+    compensate: str | None = None
 
 
 class IrEdge(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -47,11 +66,12 @@ class IrEdge(msgspec.Struct, frozen=True, omit_defaults=True):
     on: str = "success"
     when: str | None = None
     otherwise: bool = False
-    loop: bool = False
+    loop: IrLoop | None = None
 
 
 class Ir(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Nodes in topological order of the forward edges, ties by document order."""
+    """Nodes in topological order of the forward edges, ties by document order; what follows a loop
+    comes after all of it."""
 
     workflow: str
     nodes: list[IrNode]
@@ -64,3 +84,6 @@ class Ir(msgspec.Struct, frozen=True, omit_defaults=True):
     inputs_schema: dict[str, Any] | None = None
     deadline_ms: int | None = None
     max_parallel: int = 1000
+    priority: int = 5
+    compensate_on: list[str] = []
+    concurrency: IrConcurrency | None = None

@@ -20,11 +20,21 @@ SIGNAL_VERSION = 1
 Kind = Literal["start", "command", "restore", "archived", "reemit", "continue", "done", "timer"]
 
 
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The result of a node in an earlier run, which a retry takes over instead of running it."""
+
+    port: str
+    output: msgspec.Raw = msgspec.Raw(b"null")
+    output_ref: CasRef | None = None
+    values: dict[str, Any] = {}
+
+
 class Start(msgspec.Struct, frozen=True, omit_defaults=True):
     """Command 0 of a run. `ir` is the digest of the compiled document in the tenant's CAS.
 
     Inputs stand in `inputs`, or, above the inline limit, in `inputs_ref` with the values of the
     paths that the document reads inline ("inputs.domain") in `values`.
+    `kept` holds, by node id, what a retry takes over from the run `retry_of`.
     `not_after` is Redis time in ms; a later append is refused. `accepted_at` is ms since the epoch.
     """
 
@@ -40,6 +50,11 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True):
     values: dict[str, Any] = {}
     traceparent: str | None = None
     not_after: int = 0
+    retry_of: str | None = None
+    kept: dict[str, Kept] = {}
+
+
+CommandName = Literal["cancel", "decision", "patch", "pause", "resume", "message"]
 
 
 class Command(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -47,6 +62,9 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Data by name
         cancel    {reason?}
+        pause     {reason?}
+        resume    {}
+        message   {name, data?, by}   ends one node that waits for `name`, or is kept until one does
         decision  {node, gen, decision: "approve" | "reject", comment?, payload?, by}
                   ends the waiting hitl node on `approved` or `rejected`, with the output
                   {decision, by, comment, payload}
@@ -56,7 +74,7 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
 
     run: str
     number: int
-    name: Literal["cancel", "decision", "patch"]
+    name: CommandName
     v: int = SIGNAL_VERSION
     data: dict[str, Any] = {}
     principal: str = ""

@@ -1,9 +1,9 @@
 """A run's state as it is stored: by the commit in Redis, and as the snapshot of a restore.
 
 Redis keeps it in hash `run:<id>`: `head` and `meta` (the JSON of Start), `ir` if a patch led to
-another one than `meta` names, `n:<node>` = text of NodeRecord for
-every node that left pending; and in hash `out:<id>`: node id = JSON of Stored. An output that is
-null has no field.
+another one than `meta` names, `rest` (the JSON of Rest) if the run has any, `n:<node>` = text of
+NodeRecord for every node that left pending; and in hash `out:<id>`: node id = JSON of Stored. An
+output that is null has no field.
 """
 
 from __future__ import annotations
@@ -26,8 +26,39 @@ class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     values: dict[str, Any] = {}
 
 
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message that no node waited for when it came. `number` is that of its command."""
+
+    number: int
+    name: str
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    by: str = ""
+
+
+class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a run that is cancelling or compensating will end. At `until` (ms, 0: never) it no
+    longer waits for its workers."""
+
+    status: int
+    error: dict[str, Any] = {}
+    until: int = 0
+
+
+class Rest(msgspec.Struct, omit_defaults=True):
+    """What few runs have: messages nobody waited for yet, ids of finished nodes that can be
+    compensated (in the order in which they finished), and the end that is coming."""
+
+    messages: list[Message] = []
+    undo: list[str] = []
+    ending: Ending | None = None
+
+
 class NodeRecord(NamedTuple):
-    """`n:<node>`. `due_at` (ms) is the node's timer, 0 if it has none. Counts are of edges."""
+    """`n:<node>`. `due_at` (ms) is the node's timer, 0 if it has none. Counts are of edges.
+
+    `exits` are the positions of the taken ones among the out-edges that wait for the end of a
+    loop.
+    """
 
     status: NodeStatus
     gen: int = 0
@@ -37,19 +68,22 @@ class NodeRecord(NamedTuple):
     dead: int = 0
     due_at: int = 0
     port: str = ""
+    exits: tuple[int, ...] = ()
 
     def encode(self) -> str:
-        s, gen, attempt, iteration, taken, dead, due_at, port = self
-        return f"{int(s)} {gen} {attempt} {iteration} {taken} {dead} {due_at} {port}"
+        s, gen, attempt, iteration, taken, dead, due_at, port, exits = self
+        rounds = f"{iteration}:{','.join(map(str, exits))}" if exits else f"{iteration}"
+        return f"{int(s)} {gen} {attempt} {rounds} {taken} {dead} {due_at} {port}"
 
     @classmethod
     def decode(cls, text: str) -> NodeRecord:
         """Raises ValueError on anything that `encode` did not write."""
         # Workers name ports: a blank in one must not make the run unreadable.
-        s, gen, attempt, iteration, taken, dead, due_at, port = text.split(" ", 7)
+        s, gen, attempt, rounds, taken, dead, due_at, port = text.split(" ", 7)
+        iteration, _, exits = rounds.partition(":")
         return cls(
             NodeStatus(int(s)), int(gen), int(attempt), int(iteration), int(taken), int(dead),
-            int(due_at), port,
+            int(due_at), port, tuple(map(int, exits.split(","))) if exits else (),
         )  # fmt: skip
 
 
@@ -87,4 +121,5 @@ class RunSnapshot(msgspec.Struct, omit_defaults=True):
     nodes: dict[str, str]
     outputs: dict[str, Stored] = {}
     ir: str = ""
+    rest: Rest = msgspec.field(default_factory=Rest)
     v: int = 1

@@ -9,7 +9,8 @@ from typing import Final
 class NodeStatus(IntEnum):
     """State of one node of a run. The numbers are stored in Redis: never renumber.
 
-    ARMED is ready but not yet dispatched (held by a batch bound); people see it as `ready`.
+    ARMED is ready but not yet dispatched (held by a batch bound or a pause); people see it as
+    `ready`. CANCELLING was dispatched, and its worker has not let go of it yet.
     """
 
     PENDING = 0
@@ -22,15 +23,16 @@ class NodeStatus(IntEnum):
     SKIPPED = 7
     CANCELLED = 8
     TIMED_OUT = 9
+    CANCELLING = 10
 
     @property
     def live(self) -> bool:
         """The node holds a token: it counts in the run's counter."""
-        return NodeStatus.ARMED <= self <= NodeStatus.RETRYING
+        return NodeStatus.ARMED <= self <= NodeStatus.RETRYING or self is NodeStatus.CANCELLING
 
     @property
     def ended(self) -> bool:
-        return self >= NodeStatus.SUCCEEDED
+        return NodeStatus.SUCCEEDED <= self <= NodeStatus.TIMED_OUT
 
     @property
     def word(self) -> str:
@@ -68,6 +70,9 @@ RUN_STATUS_BY_WORD: Final = {s.word: s for s in RunStatus}
 SUCCESS: Final = "success"
 ERROR: Final = "error"
 TIMEOUT: Final = "timeout"
+
+# Port of a node whose loop has run out.
+EXHAUSTED: Final = "exhausted"
 
 # Ports of `hitl` nodes; an edge from one listens on the first unless it says otherwise.
 APPROVED: Final = "approved"

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 
 class Timer(NamedTuple):
-    """`kind` is retry, wait, deadline or forget; `subject` a token id (the last two: a run id)."""
+    """`kind` is retry or wait, `subject` a token id; or deadline, stop or forget, `subject` a run
+    id."""
 
     kind: str
     subject: str

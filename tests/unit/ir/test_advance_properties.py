@@ -7,6 +7,7 @@ ends, once; each execution is recorded once; folding the history gives back stat
 from __future__ import annotations
 
 from collections import Counter
+from itertools import combinations, pairwise
 from random import Random
 from typing import Any
 
@@ -24,20 +25,35 @@ from minuet.ir.routing import is_compiled
 from minuet.ir.run_state import RunState
 from minuet.ir.transition import Completion, Fired, Limits, RunInput, Transition
 from minuet.model.event import Event
-from minuet.model.signal import Command, Continue, Reemit, Start
+from minuet.model.signal import Command, CommandName, Continue, Reemit, Start
 from minuet.model.state import Stored
-from minuet.model.status import NodeStatus
+from minuet.model.status import NodeStatus, RunStatus
 from minuet.model.timer import Timer
 from minuet.model.token import ApprovalRequest, Failure, Outcome
 
 from .random_documents import NODE_TYPES, DocumentMaker
 
 SEEN: Counter[str] = Counter()
+PAIRS: Counter[tuple[str, str]] = Counter()
+COMMANDS: dict[CommandName, int] = {
+    "cancel": 3, "decision": 8, "patch": 8, "message": 12, "pause": 6, "resume": 2,
+}  # fmt: skip
+# Every pair of these must occur in documents often enough.
+CONSTRUCTS = (
+    "task", "once", "judge", "hitl", "transform", "branch", "wait", "message", "join", "ghost",
+    "retry", "on_error", "timeout", "on_timeout", "when", "otherwise", "join_any", "join_n",
+    "join_all", "parallel_edge", "guard", "loop", "nested_loop", "exhausted", "compensate",
+    "max_parallel", "deadline", "outputs",
+)  # fmt: skip
 REQUIRED = (
     "task", "once", "judge", "transform", "branch", "wait", "join", "ghost", "retry", "on_error",
     "timeout", "on_error", "on_timeout", "parallel_edge", "when", "otherwise", "join_any",
     "join_n", "join_all", "max_parallel", "deadline", "outputs", "cancel", "duplicate", "late",
     "held", "skipped", "fatal", "hitl",
+    "loop", "nested_loop", "exhausted", "guard", "compensate", "message", "round", "inner_round",
+    "undone",
+    "pause", "resume", "sent", "kept_message", "run.cancelling", "run.compensating", "run.paused",
+    "run.resumed", "let_go", "exit_held", "refused_paused", "refused_not_paused", "refused_ending",
     "decision", "patched", "refused_conflict", "refused_base_moved", "refused_not_waiting",
     "approval.requested", "approval.decided", "approval.expired", "approval.cancelled",
 )  # fmt: skip
@@ -52,6 +68,8 @@ class World:
         self.maker = maker
         self.document = maker.document()
         SEEN.update(maker.constructs)
+        self.constructs = sorted(set(maker.constructs) & set(CONSTRUCTS))
+        PAIRS.update(combinations(self.constructs, 2))
         self.plans: dict[str, Plan] = {}
         self.judges_plans: dict[str, Plan] = {}
         digest = self.compile(self.document) or ""
@@ -98,13 +116,14 @@ class World:
                 self.document = self.drafts[event.data["ir"]]
             elif event.type == "command.refused":
                 SEEN[f"refused_{event.data['reason']}"] += 1
-            elif event.type.startswith("approval."):
+            elif event.type.startswith(("approval.", "run.")):
                 SEEN[event.type] += 1
         self.tokens += [token.id for token in mine.tokens]
         self.timers = {k: v for k, v in self.timers.items() if k not in mine.timers_del}
         self.timers |= mine.timers_add
         self.outputs |= mine.outputs
         self.more = mine.more
+        SEEN["exit_held"] += any(":" in record for record in mine.records.values())
         self._check_fold()
         return mine
 
@@ -125,9 +144,11 @@ class World:
         assert folded.deadline_at == self.compiled.deadline_at
         assert sorted(folded.armed) == sorted(self.compiled.armed)
         kept = {node: stored.value for node, stored in folded.outputs.items()}
-        assert {n: msgspec.json.decode(v)["value"] for n, v in self.outputs.items()} == {
+        stored = {n: msgspec.json.decode(v).get("value") for n, v in self.outputs.items()}
+        assert {n: value for n, value in stored.items() if value is not None} == {
             n: msgspec.json.decode(v) for n, v in kept.items()
         }
+        assert folded.rest == self.compiled.rest
 
     def inputs(self) -> list[RunInput]:
         """Something that may come next; never nothing while the run lives."""
@@ -135,7 +156,7 @@ class World:
         for _ in range(self.random.choice([1, 1, 2, 4])):
             if self.more and self.random.random() < 0.5:
                 chosen.append(Continue("0-r"))
-            if self.random.random() < 0.15:
+            if self.random.random() < 0.2:
                 chosen += self._command()
             if self.answered and self.random.random() < 0.2:
                 chosen.append(self.random.choice(self.answered))
@@ -147,12 +168,16 @@ class World:
 
     def _command(self) -> list[RunInput]:
         number = self.compiled.cmd + self.random.choice([1, 1, 1, 1, 2, 0])
-        name = self.random.choice(["cancel", *["decision"] * 8, *["patch"] * 8])
+        [name] = self.random.choices([*COMMANDS], [*COMMANDS.values()])
         if name == "patch":
             return self._patch(number)
         SEEN[name] += 1
-        if name == "cancel":
-            return [Command("0-r", number, "cancel")]
+        if name == "message":
+            SEEN["sent"] += 1
+            sent = {"name": self.random.choice(["go", "stop"]), "data": {"a": [1]}}
+            return [Command("0-r", number, "message", data=sent, principal="ana")]
+        if name != "decision":
+            return [Command("0-r", number, name)]
         node = self.random.choice(self.plan.nodes)
         decision = self.random.choice(["approve", "reject"])
         gen = self.compiled.frontier.cell(node.index)[1]
@@ -177,7 +202,9 @@ class World:
         _, node, gen, attempt = token.split("/")
         index = self.plan.index[node]  # a node that had a token is never removed
         live = self.compiled.frontier.cell(index)
-        if live[2] != int(attempt) or live[0] != NodeStatus.READY:
+        if live[0] == NodeStatus.CANCELLING:
+            SEEN["let_go"] += 1
+        elif live[1] != int(gen) or live[2] != int(attempt) or live[0] != NodeStatus.READY:
             SEEN["late"] += 1
         asks = self.plan.nodes[index].asks
         done = Completion(
@@ -214,24 +241,29 @@ class World:
         return self._completion() or self._answer()
 
     def _answer(self) -> list[RunInput]:
-        """Somebody decides at last: nobody waits for ever."""
+        """Somebody decides at last, sends what is waited for, lets go on: nobody waits for ever."""
+        number = self.compiled.cmd + 1
+        if self.compiled.status is RunStatus.PAUSED:
+            return [Command("0-r", number, "resume")]
         for index in self.compiled.frontier.nodes_in(NodeStatus.WAITING):
             node, gen = self.plan.nodes[index], self.compiled.frontier.cell(index)[1]
             if node.asks:
                 data = {"node": node.id, "gen": gen, "decision": "approve", "by": "ben"}
-                return [Command("0-r", self.compiled.cmd + 1, "decision", data=data)]
+                return [Command("0-r", number, "decision", data=data)]
+            if node.awaits is not None:
+                return [Command("0-r", number, "message", data={"name": node.awaits})]
         return []
 
 
 @settings(
-    max_examples=2500, deadline=None,
+    max_examples=6000, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 @given(st.integers(0, 2**63))
 def test_every_run_obeys_the_laws(seed: int) -> None:
     world = World(Random(seed))
     world.apply([world.start])
-    for _ in range(2000):
+    for _ in range(5000):
         if world.compiled.status.ended:
             break
         inputs = world.inputs()
@@ -242,13 +274,20 @@ def test_every_run_obeys_the_laws(seed: int) -> None:
     types = [event.type for event in world.events]
     assert types.count("run.ended") == 1
     assert types[-1] == "run.ended"
-    ends = [(e.node, e.gen) for e in world.events if e.type == "node.ended"]
+    ends = [
+        (e.node, e.gen)
+        for e in world.events
+        if e.type == "node.ended" and e.data["status"] != "skipped"
+    ]
     assert len(ends) == len(set(ends)), "an execution was recorded twice"
     note_what_happened(world)
     assert world.apply([world.start, *world.answered, Continue("0-r")]).events == []
 
 
 def note_what_happened(world: World) -> None:
+    for before, event in pairwise(world.events):
+        if event.type == "message.taken" and before.type != "message.received":
+            SEEN["kept_message"] += 1
     for event in world.events:
         if event.data.get("held"):
             SEEN["held"] += 1
@@ -256,6 +295,11 @@ def note_what_happened(world: World) -> None:
             SEEN["fatal"] += 1
         if event.data.get("status") == "skipped":
             SEEN["skipped"] += 1
+        if "loop" in event.data:
+            SEEN["round"] += 1
+            SEEN["inner_round"] += event.data["loop"] == 1 and (event.gen or 0) > 2
+        if event.type == "node.ended" and (event.node or "").startswith("u"):
+            SEEN["undone"] += 1
 
 
 def test_every_construct_occurred(capsys: pytest.CaptureFixture[str]) -> None:
@@ -265,7 +309,11 @@ def test_every_construct_occurred(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         told = ", ".join(f"{name} {count}" for name, count in sorted(SEEN.items()))
         print(f"\nconstructs seen: {told}")
+        pairs = {pair: PAIRS[pair] for pair in combinations(sorted(CONSTRUCTS), 2)}
+        told = ", ".join(f"{one}+{other} {count}" for (one, other), count in pairs.items())
+        print(f"\npairs of constructs seen, documents each: {told}")
     assert not [name for name in REQUIRED if SEEN[name] < 25]
+    assert not {pair: count for pair, count in pairs.items() if count < 100}
 
 
 def test_compiled_router_is_the_one_under_test() -> None:

@@ -90,6 +90,34 @@ def remove(name: str) -> Callable[[Document], None]:
     return lambda document: document.pop(name)
 
 
+def back(source: str, target: str, while_: str = "true") -> Document:
+    return {"from": source, "to": target, "loop": {"while": while_, "max_iterations": 3}}
+
+
+def two(*edges: Document) -> Callable[[Document], None]:
+    return lambda document: document["edges"].extend(edges)
+
+
+def undone(*pairs: str) -> Callable[[Document], None]:
+    """Let nodes name what undoes them; `u` stands apart."""
+
+    def apply(document: Document) -> None:
+        document["nodes"].append({"id": "u", "type": "score", "config": {"limit": 1}})
+        for node, undo in zip(pairs[::2], pairs[1::2], strict=True):
+            found = next(each for each in document["nodes"] if each["id"] == node)
+            found["compensate"] = undo
+
+    return apply
+
+
+def looped_undo() -> Callable[[Document], None]:
+    def apply(document: Document) -> None:
+        undone("b", "u")(document)
+        document["edges"].append(back("c", "a"))
+
+    return apply
+
+
 ERRORS: list[tuple[Callable[[Document], None], str, str]] = [
     # structure
     (remove("name"), "", "'name' is missing"),
@@ -133,13 +161,27 @@ ERRORS: list[tuple[Callable[[Document], None], str, str]] = [
     (change("/edges/-", {"from": "c", "to": "a"}), "/edges/3", "a -> b -> c -> a"),
     (change("/edges/-", {"from": "c", "to": "a"}), "/nodes/0", "no first node leads to 'a'"),
     (change("/edges/1/otherwise", True), "/edges/1/otherwise", "either 'when' or 'otherwise'"),
+    # loops
+    (change("/edges/-", back("a", "c")), "/edges/3/loop", "no edges lead from 'c' to 'a'"),
+    (change("/edges/-", {**back("c", "a"), "when": "true"}), "/edges/3/when", "loop.while alone"),
+    (change("/edges/-", back("c", "a", while_="nope")), "/edges/3/loop/while", "nope"),
+    (change("/edges/-", back("c", "a", while_="nodes.d.output")), "/edges/3/loop/while", "'d'"),
+    (two(back("c", "a"), back("c", "b")), "/edges/4/loop", "two back edges leave 'c'"),
+    (two(back("c", "a"), back("d", "b")), "/edges/3/loop", "overlaps another one"),
     (
-        change(
-            "/edges/-", {"from": "c", "to": "a", "loop": {"while": "true", "max_iterations": 3}}
-        ),
-        "/edges/3/loop",
-        "later version",
+        two({"from": "d", "to": "c", "on": "yes"}, back("c", "d")),
+        "/edges/4/loop",
+        "can also be entered at 'c'",
     ),
+    (change("/edges/0/on", "exhausted"), "/edges/0/on", "never ends on 'exhausted'"),
+    # guards and compensation
+    (change("/nodes/1/when", "nodes.c.output"), "/nodes/1/when", "no edges lead from 'c' to 'b'"),
+    (change("/nodes/1/when", "output.x"), "/nodes/1/when", "output"),
+    (change("/nodes/1/compensate", "x"), "/nodes/1/compensate", "there is no node 'x'"),
+    (change("/nodes/1/compensate", "c"), "/nodes/1/compensate", "has edges"),
+    (undone("a", "a"), "/nodes/0/compensate", "has edges"),
+    (undone("a", "u", "b", "u"), "/nodes/1/compensate", "undoes 'a' already"),
+    (looped_undo(), "/nodes/1/compensate", "lies in a loop"),
     (change("/edges/0/on", "succes"), "/edges/0/on", "did you mean 'success'"),
     (change("/edges/0/on", "unsure"), "/edges/0/on", "'success', 'error', 'timeout'"),
     (change("/edges/-", {"from": "d", "to": "c"}), "/edges/3", "say on: with one of 'yes', 'no'"),
@@ -174,9 +216,9 @@ ERRORS: list[tuple[Callable[[Document], None], str, str]] = [
         "RFC 3339",
     ),
     (
-        change("/nodes/-", {"id": "w", "type": "wait", "config": {"message": "x"}}),
+        change("/nodes/-", {"id": "w", "type": "wait", "config": {"message": "A b"}}),
         "/nodes/4/config/message",
-        "later version",
+        "does not fit",
     ),
     (
         change("/nodes/-", {"id": "j", "type": "join", "config": {"x": 1}}),
