@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from minuet.ir.rebase import EdgeKey, edge_key, edge_keys
+from minuet.ir.edge_keys import EdgeKey, edge_key, edge_keys
 from minuet.model.ir import Ir, IrNode
 
 APPROVAL: Final = "hitl"
