@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 import structlog
-import uvloop
 
 from minuet.bus.redis import RedisBus
 from minuet.cas.cas import Cas
-from minuet.model.errors import MinuetError
 from minuet.net import AllowList
-from minuet.settings import Settings, SettingsError
-from minuet.telemetry.logging import configure_logging
+from minuet.process import run_process
+from minuet.settings import Settings
 from minuet.worker.process import run_worker
 from minuet.worker.registry import NodeSpec
 
@@ -23,7 +22,7 @@ from .settings import AgentSettings
 log = structlog.get_logger()
 
 
-async def serve(settings: Settings, agent: AgentSettings) -> None:
+async def serve(settings: Settings, agent: AgentSettings, env: Mapping[str, str]) -> None:
     """Run until a signal comes. Without a model it serves too: nodes then say what is missing."""
     if agent.base_url is None or agent.model is None:
         log.warning("no_model", set="MINUET_LLM_BASE_URL, MINUET_LLM_MODEL")
@@ -32,25 +31,17 @@ async def serve(settings: Settings, agent: AgentSettings) -> None:
         def nodes(bus: RedisBus, blobs: Cas) -> list[NodeSpec]:
             return [node_spec(bus, blobs, models, catalogue)]
 
-        await run_worker(nodes, settings, kind="agent", env=os.environ)
+        await run_worker(nodes, settings, kind="agent", env=env)
+
+
+def prepare(settings: Settings, env: Mapping[str, str]) -> Coroutine[Any, Any, None]:
+    """Raises SettingsError, and ValueError for an allow-list that cannot be read."""
+    AllowList.parse(settings.network.allow)
+    return serve(settings, AgentSettings.from_env(env), env)
 
 
 def main() -> int:
-    """0 after a clean stop, 2 for bad settings, 1 for another error; one line on stderr."""
-    try:
-        settings = Settings.from_env(os.environ)
-        agent = AgentSettings.from_env(os.environ)
-        AllowList.parse(settings.network.allow)
-    except (SettingsError, ValueError) as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 2
-    configure_logging("agent_runner", settings.log.level)
-    try:
-        uvloop.run(serve(settings, agent))
-    except MinuetError as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 1
-    return 0
+    return run_process("agent_runner", prepare)
 
 
 if __name__ == "__main__":

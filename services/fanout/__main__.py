@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import sys
-
-import uvloop
+from collections.abc import Mapping
 
 from minuet.bus.redis import RedisBus
 from minuet.cas.cas import Cas
 from minuet.cas.durable import DurableCas
-from minuet.model.errors import MinuetError
+from minuet.process import run_process
 from minuet.service import run_service
 from minuet.settings import Settings
 from minuet.store.blobs import Blobs
 from minuet.store.database import Database
-from minuet.telemetry.logging import configure_logging
 from minuet.telemetry.probes import ProbeServer
 
 from .fanout import Fanout
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, env: Mapping[str, str]) -> None:
     bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
     try:
         async with Database(settings.database.url, max_size=8, name="minuet-fanout") as database:
@@ -35,15 +32,7 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
-    """0 after a clean stop, 1 with one line on stderr if settings or the port are no good."""
-    try:
-        settings = Settings.from_env(os.environ)
-        configure_logging("fanout", settings.log.level)
-        uvloop.run(serve(settings))
-    except MinuetError as error:
-        sys.stderr.write(f"fanout: {error}\n")
-        return 1
-    return 0
+    return run_process("fanout", serve)
 
 
 if __name__ == "__main__":

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Mapping
 
-import uvloop
-
-from minuet.model.errors import MinuetError
-from minuet.settings import Settings, SettingsError
-from minuet.telemetry.logging import configure_logging
+from minuet.process import run_process
+from minuet.settings import Settings
 from minuet.worker.hitl import hitl_spec
 from minuet.worker.process import run_worker
 
 
+async def serve(settings: Settings, env: Mapping[str, str]) -> None:
+    """Run until a signal comes."""
+    await run_worker([hitl_spec()], settings, kind="hitl", env=env)
+
+
 def main() -> int:
-    """0 after a clean stop, 2 for bad settings, 1 if Redis is not there; one line on stderr."""
-    try:
-        settings = Settings.from_env(os.environ)
-    except SettingsError as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 2
-    configure_logging("hitl_worker", settings.log.level)
-    try:
-        uvloop.run(run_worker([hitl_spec()], settings, kind="hitl", env=os.environ))
-    except MinuetError as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 1
-    return 0
+    return run_process("hitl_worker", serve)
 
 
 if __name__ == "__main__":

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
-import uvloop
-
-from minuet.model.errors import MinuetError
 from minuet.net import AllowList
-from minuet.settings import Settings, SettingsError
-from minuet.telemetry.logging import configure_logging
+from minuet.process import run_process
+from minuet.settings import Settings
 from minuet.worker.process import run_worker
 
 from .nodes import make_client, node_specs
 
 
-async def serve(settings: Settings, allow: AllowList) -> None:
+async def serve(settings: Settings, allow: AllowList, env: Mapping[str, str]) -> None:
     """Run until a signal comes."""
     async with make_client(allow, max_connections=settings.worker.slots) as client:
-        await run_worker(node_specs(client), settings, kind="http", env=os.environ)
+        await run_worker(node_specs(client), settings, kind="http", env=env)
+
+
+def prepare(settings: Settings, env: Mapping[str, str]) -> Coroutine[Any, Any, None]:
+    """Raises ValueError for an allow-list that cannot be read."""
+    return serve(settings, AllowList.parse(settings.network.allow), env)
 
 
 def main() -> int:
-    """0 after a clean stop, 2 for bad settings, 1 for an address of Redis that cannot be read; one
-    line on stderr."""
-    try:
-        settings = Settings.from_env(os.environ)
-        allow = AllowList.parse(settings.network.allow)
-    except (SettingsError, ValueError) as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 2
-    configure_logging("http_worker", settings.log.level)
-    try:
-        uvloop.run(serve(settings, allow))
-    except MinuetError as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 1
-    return 0
+    return run_process("http_worker", prepare)
 
 
 if __name__ == "__main__":

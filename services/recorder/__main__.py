@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-
-import uvloop
+from collections.abc import Mapping
 
 from minuet.bus.redis import RedisBus
-from minuet.model.errors import MinuetError
+from minuet.process import run_process
 from minuet.service import run_service
-from minuet.settings import Settings, SettingsError
+from minuet.settings import Settings
 from minuet.store.database import Database
-from minuet.telemetry.logging import configure_logging
 from minuet.telemetry.probes import ProbeServer
 
 from .letters import DeadLetters
@@ -20,7 +17,7 @@ from .live import LiveRecorder
 from .recorder import Recorder
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, env: Mapping[str, str]) -> None:
     bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
     try:
         async with Database(settings.database.url, max_size=4, name="minuet-recorder") as database:
@@ -38,15 +35,7 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
-    """0 after a clean stop, 1 with one line on stderr if settings are no good."""
-    try:
-        settings = Settings.from_env(os.environ)
-        configure_logging("recorder", settings.log.level)
-        uvloop.run(serve(settings))
-    except (MinuetError, SettingsError) as error:
-        sys.stderr.write(f"recorder: {error}\n")
-        return 1
-    return 0
+    return run_process("recorder", serve)
 
 
 if __name__ == "__main__":
