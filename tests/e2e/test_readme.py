@@ -84,7 +84,8 @@ def test_the_two_commands_come_first() -> None:
 
 
 def test_the_links_lead_somewhere() -> None:
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    written = re.findall(r"\]\(([^)#]+)\)|src(?:set)?=\"([^\"]+)\"", README)
+    links = [link or image for link, image in written if "://" not in link]
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
 

@@ -90,7 +90,8 @@ function Canvas(props: RunGraphProps & { direction: Direction }) {
         if (chosen?.type === 'select') onSelect(chosen.id)
       }}
       onPaneClick={() => onSelect(null)}
-      onMoveStart={(event) => {
+      // Not at its start: that is also the press of a card.
+      onMove={(event) => {
         if (event) wasMoved.current = true
       }}
     >
