@@ -18,6 +18,7 @@ export const text = {
     close: 'Close',
     cancel: 'Cancel',
     tryAgain: 'Try again',
+    load: (size: string) => `Load ${size}`,
     loadMore: 'Load more',
     loading: 'Loading',
     copy: 'Copy',
@@ -61,6 +62,8 @@ export const text = {
     empty: {
       title: 'No flows yet',
       lead: 'A flow is a graph of steps: services, code, people and agents.',
+      demo: 'New here? See an example run, from a terminal:',
+      demoCommand: 'minuet demo',
       cards: [
         {
           title: 'Start on the canvas',
@@ -189,7 +192,6 @@ export const text = {
     error: 'Error',
     noOutputs: 'The outputs stand here when the run has ended.',
     noInputs: 'This run was started without inputs.',
-    stored: 'It is large and kept in the blob store.',
     nodeTabs: {
       output: 'Output',
       turns: 'Turns',

@@ -7,8 +7,10 @@ import { classes } from '@/components/classes'
 import { JsonView } from '@/components/JsonView'
 import { ProblemNote } from '@/components/ProblemNote'
 import { StatusPill } from '@/components/StatusPill'
+import { StoredValue } from '@/components/StoredValue'
 import { type TabItem, Tabs } from '@/components/Tabs'
 import type { DocumentNode } from '@/model/document'
+import { readReference } from '@/model/reference'
 import type { EventView, LiveNode, NodeView } from '@/model/run-fold'
 import { type PatchMark, shownStatus } from '@/model/run-overlay'
 import { hasEnded, PATCHED_COLOUR } from '@/model/status'
@@ -142,11 +144,14 @@ function ErrorPane({ error }: { error: Record<string, unknown> }) {
 
 function OutputPane({ run, node }: { run: string; node: NodeView | undefined }) {
   if (!node || !hasEnded(node.status)) return <Nothing>{text.run.noOutputYet}</Nothing>
-  const { output, output_omitted, output_ref, port } = node
+  const { output, output_omitted, port } = node
+  const reference = readReference(node.output_ref)
   return (
     <>
       {port && port !== 'success' ? <p>{text.run.endedOn(port)}</p> : null}
-      {output_ref || output_omitted ? (
+      {reference ? (
+        <StoredValue reference={reference} label={text.run.nodeTabs.output} />
+      ) : output_omitted ? (
         <WholeOutput run={run} node={node} />
       ) : output === null || output === undefined ? (
         <Nothing>{text.run.noOutput}</Nothing>
@@ -157,21 +162,12 @@ function OutputPane({ run, node }: { run: string; node: NodeView | undefined }) 
   )
 }
 
-/** Of an output that was left out of the list because it is large. */
+/** Of an output that was left out of the list because it is long. */
 function WholeOutput({ run, node }: { run: string; node: NodeView }) {
   const whole = useQuery(nodeQuery(run, node.id, `${node.gen}.${node.attempt}.${node.status}`))
   if (whole.error) return <ProblemNote error={whole.error} onRetry={() => void whole.refetch()} />
   if (!whole.data) return <Nothing>{text.common.loading} …</Nothing>
-  const { output, output_ref } = whole.data
-  if (output !== null && output !== undefined) {
-    return <JsonView value={output} label={text.run.nodeTabs.output} />
-  }
-  return (
-    <>
-      <Nothing>{text.run.stored}</Nothing>
-      <JsonView value={output_ref} label={text.run.nodeTabs.output} />
-    </>
-  )
+  return <JsonView value={whole.data.output} label={text.run.nodeTabs.output} />
 }
 
 function ConfigPane({ docNode }: { docNode: DocumentNode | undefined }) {

@@ -1,7 +1,9 @@
 import { useState } from 'react'
 import { JsonView } from '@/components/JsonView'
+import { StoredValue } from '@/components/StoredValue'
 import { Tabs } from '@/components/Tabs'
-import type { RunState } from '@/model/run-fold'
+import { readReference, readReferences } from '@/model/reference'
+import type { RunState, RunView } from '@/model/run-fold'
 import type { PatchView } from '@/model/run-overlay'
 import { exactTime } from '@/model/time'
 import { text } from '@/text'
@@ -33,6 +35,7 @@ export function RunInspector({ state, patches }: { state: RunState; patches: Pat
 }
 
 function Result({ state: { run } }: { state: RunState }) {
+  const inputs = readReference(run.inputs_ref)
   return (
     <div className="flex flex-col gap-4 p-4">
       {run.error ? (
@@ -42,16 +45,14 @@ function Result({ state: { run } }: { state: RunState }) {
       ) : null}
       {run.error ? null : (
         <Section title={text.run.outputs}>
-          {run.outputs !== null && run.outputs !== undefined ? (
-            <JsonView value={run.outputs} label={text.run.outputs} />
-          ) : (
-            <Nothing>{run.outputs_ref ? text.run.stored : text.run.noOutputs}</Nothing>
-          )}
+          <Outputs run={run} />
         </Section>
       )}
       <Section title={text.run.inputs}>
-        {isEmpty(run.inputs) ? (
-          <Nothing>{run.inputs_ref ? text.run.stored : text.run.noInputs}</Nothing>
+        {inputs ? (
+          <StoredValue reference={inputs} label={text.run.inputs} />
+        ) : isEmpty(run.inputs) ? (
+          <Nothing>{text.run.noInputs}</Nothing>
         ) : (
           <JsonView value={run.inputs} label={text.run.inputs} />
         )}
@@ -59,6 +60,25 @@ function Result({ state: { run } }: { state: RunState }) {
     </div>
   )
 }
+
+/** Those that stand inline in one piece, then each large one by its name. */
+function Outputs({ run }: { run: RunView }) {
+  const large = readReferences(run.outputs_ref)
+  const hasInline = large.length === 0 ? !isNothing(run.outputs) : !isEmpty(run.outputs)
+  if (large.length === 0 && !hasInline) return <Nothing>{text.run.noOutputs}</Nothing>
+  return (
+    <>
+      {hasInline ? <JsonView value={run.outputs} label={text.run.outputs} /> : null}
+      {large.map(([name, reference]) => (
+        <Section key={name} title={name}>
+          <StoredValue reference={reference} label={name} />
+        </Section>
+      ))}
+    </>
+  )
+}
+
+const isNothing = (value: unknown): boolean => value === null || value === undefined
 
 function isEmpty(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return value === null || value === undefined
