@@ -150,6 +150,26 @@ def test_a_reload_in_the_middle_misses_nothing(rig: Rig, page: Page) -> None:
     until(lambda: event_ids(page) == newest_first, "the page shows every event once")
 
 
+def test_large_values_are_shown_from_the_blob_store(rig: Rig, page: Page) -> None:
+    rows = [{"n": n, "text": "x" * 90} for n in range(1_000)]
+    read = value("read", {"rows": "${inputs.rows}", "first": "<b>0</b>"})
+    outputs = {"all": "${nodes.read.output}", "count": 1_000}
+    run = rig.start(document("large", [read], outputs=outputs), {"rows": rows})
+    ended = rig.wait(run)
+    assert list(ended["outputs_ref"]) == ["all"]
+    page.goto(f"/runs/{run}")
+    expect(page.get_by_role("region", name="Outputs")).to_contain_text("count:1000")
+    for stored in (
+        page.get_by_role("region", name="all"),
+        page.get_by_role("region", name="Inputs"),
+    ):
+        expect(stored).to_contain_text("rows:[1000 items]")
+    card(page, "read", "Succeeded").click()
+    output = page.get_by_role("region", name="Output")
+    expect(output).to_contain_text("rows:[1000 items]")
+    expect(output).to_contain_text("first:<b>0</b>")
+
+
 def test_a_flow_is_drawn_saved_run_and_watched(rig: Rig, page: Page) -> None:
     page.goto("/flows/new")
     canvas = page.locator("#flow-canvas")
@@ -190,6 +210,31 @@ def test_a_flow_is_drawn_saved_run_and_watched(rig: Rig, page: Page) -> None:
     page.get_by_role("link", name="Answer").click()
     page.get_by_role("button", name="Approve").click()
     assert rig.wait(run)["outputs"] == {"sent": "Hello, reader!"}
+
+
+def test_steps_that_were_only_moved_stay_where_they_were_put(
+    rig: Rig, page: Page, browser: Browser
+) -> None:
+    nodes = [value("here"), value("there")]
+    saved = rig.apply(document("moved", nodes, [("here", "there")]))
+    page.goto("/flows/moved")
+    page.locator("[data-step=there]").hover()
+    page.mouse.down()
+    page.mouse.move(700, 700)
+    page.mouse.move(720, 900, steps=4)
+    page.mouse.up()
+    page.keyboard.press("Control+S")
+    expect(page.get_by_text("v1 is drawn anew")).to_be_visible()
+    kept = rig.get("/workflows/moved")
+    assert (kept["version"], kept["digest"]) == (saved["version"], saved["digest"])
+    place = {node["id"]: node.get("ui") for node in kept["document"]["nodes"]}["there"]
+    with watched_page(browser, rig.suite.url) as other:
+        other.goto(f"/#key={rig.suite.api_key}")
+        expect(rail(other, "Runs")).to_be_visible()
+        other.goto("/flows/moved")
+        shown = other.locator(".react-flow__node[data-id=there]")
+        x, y = place["x"], place["y"]
+        expect(shown).to_have_css("transform", re.compile(rf"matrix\(1, 0, 0, 1, {x}, {y}\)"))
 
 
 def test_an_approval_is_edited_and_given_in_the_inbox(rig: Rig, page: Page) -> None:

@@ -152,6 +152,7 @@ export const text = {
   },
   save: {
     done: (name: string, version: number) => `Saved ${name} as v${version}`,
+    moved: (version: number) => `Saved: v${version} is drawn anew`,
     same: (version: number) => `Nothing new: v${version} says the same`,
     failed: 'Not saved',
     invalid: 'Mend the errors first; your edits are kept in this browser',

@@ -7,8 +7,7 @@ import { text } from './text'
 
 const PAUSE_MS = 300
 
-/** Keep the edits under `key` until they are saved. Places are kept even then: what only moved is
- * no new version to the server. */
+/** Keep the edits under `key` until they are saved, places included. */
 export function useDraft(key: string): void {
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined

@@ -3,7 +3,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
 import { asProblem } from '@/api/client'
 import { findLatest, isTaken, type LatestVersion, saveDocument } from '@/api/documents'
-import type { WorkflowDocument } from '@/model/document'
+import { isSame, type WorkflowDocument } from '@/model/document'
 import { documentOf, hasChanges, useBuilder } from '@/store/builder'
 import { dropDraft } from '@/store/drafts'
 import { toast } from '@/store/toasts'
@@ -28,16 +28,19 @@ export function useSave(draft: string) {
       setIsSaving(true)
       try {
         const done = await saveDocument(document, etag)
-        const { setBase, setStarting, wantsRun } = useBuilder.getState()
+        const { base, setBase, setStarting, wantsRun } = useBuilder.getState()
+        const isMoved = base?.version === done.version && !isSame(document, base.document)
         setBase({ version: done.version, etag: done.etag, document })
         if (wantsRun) setStarting({ name: done.name, version: done.version })
-        if (done.isNew) dropDraft(draft)
+        dropDraft(draft)
         setQuestion(null)
         void client.invalidateQueries({ queryKey: ['workflows'] })
         const told = done.isNew
           ? text.save.done(done.name, done.version)
-          : text.save.same(done.version)
-        toast({ tone: done.isNew ? 'good' : 'plain', title: told })
+          : isMoved
+            ? text.save.moved(done.version)
+            : text.save.same(done.version)
+        toast({ tone: done.isNew || isMoved ? 'good' : 'plain', title: told })
         await navigate({ to: '/flows/$name', params: { name: done.name }, replace: true })
       } catch (error) {
         const problem = asProblem(error)

@@ -60,6 +60,29 @@ async def test_the_drawing_changes_without_a_new_version(
     assert (await api.get("/workflows/greet")).json()["document"]["ui"] == {"zoom": 2}
 
 
+async def test_who_moved_a_step_last_is_guarded_by_the_etag(
+    api: httpx.AsyncClient, document: dict[str, Any]
+) -> None:
+    """Places are no behaviour, but nobody's are overwritten unseen."""
+    await api.post("/workflows", json={"document": document})
+    run = (await api.post("/runs", json={"workflow": "greet", "inputs": {"domain": "x"}})).json()
+    seen = {"If-Match": (await api.get("/workflows/greet")).headers["etag"]}
+    ana, ben = ({"document": moved(document, x)} for x in (40, 80))
+
+    first = await api.put("/workflows/greet", json=ana, headers=seen)
+    late = await api.put("/workflows/greet", json=ben, headers=seen)
+
+    assert (first.status_code, first.json()["version"], late.status_code) == (200, 1, 412)
+    shown = (await api.get("/workflows/greet")).json()
+    assert (shown["version"], shown["document"]) == (1, ana["document"])
+    assert (await api.get(f"/runs/{run['id']}/document")).json() == document
+
+
+def moved(document: dict[str, Any], x: int) -> dict[str, Any]:
+    first, *others = document["nodes"]
+    return {**document, "nodes": [{**first, "ui": {"x": x, "y": 0}}, *others]}
+
+
 async def test_replacing_wants_the_etag_of_the_latest_version(
     api: httpx.AsyncClient, document: dict[str, Any]
 ) -> None:
