@@ -51,26 +51,6 @@ class Settlement(NamedTuple):
     seq: int
 
 
-class ApprovalRow(msgspec.Struct, frozen=True):
-    id: str
-    run_id: str
-    node: str
-    gen: int
-    workflow: str
-    message: str
-    payload: bytes
-    form: dict[str, Any] | None
-    assignees: list[str]
-    groups: list[str]
-    status: str
-    requested_at: datetime
-    expires_at: datetime | None
-    decided_at: datetime | None
-    decided_by: str | None
-    comment: str | None
-    decided_payload: bytes | None
-
-
 class ApprovalLine(msgspec.Struct, frozen=True):
     """A row of the list: no payloads."""
 
@@ -86,6 +66,14 @@ class ApprovalLine(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     decided_at: datetime | None
     decided_by: str | None
+
+
+class ApprovalRow(ApprovalLine, frozen=True, kw_only=True):
+    gen: int
+    payload: bytes
+    form: dict[str, Any] | None
+    comment: str | None
+    decided_payload: bytes | None
 
 
 _INSERT: Final = """

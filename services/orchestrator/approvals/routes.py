@@ -8,14 +8,15 @@ from litestar import Request, Response, Router, get, post
 from litestar.params import FromPath, QueryParameter
 
 from minuet.store.page import DEFAULT_LIMIT
+from minuet.views.approvals import ApprovalPage, ApprovalView
+from minuet.views.schemas import CommandView
 
 from ..bodies import read_body
 from ..core import FromCore
 from ..responses import answers, problems, render
 from ..runs.routes import Cursor, Key, Limit
-from ..runs.schemas import CommandView
 from ..runs.starting import check_key
-from .schemas import ApprovalPage, ApprovalView, DecisionBody
+from .schemas import DecisionBody
 
 ApiRequest = Request[Any, Any, Any]
 

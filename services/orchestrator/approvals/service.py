@@ -8,13 +8,14 @@ from minuet.model.errors import Conflict, InvalidInput, NotFound
 from minuet.store import approvals, page
 from minuet.store.approvals import STATUSES, ApprovalLine, ApprovalRow
 from minuet.store.database import Database
+from minuet.views.approvals import ApprovalLineView, ApprovalPage, ApprovalView
+from minuet.views.schemas import CommandView
 
 from ..auth import Principal
 from ..errors import Forbidden
 from ..runs.commanding import Commander
-from ..runs.schemas import CommandView
 from .rules import already_decided, check_payload, decision_of, may_decide, stands
-from .schemas import ApprovalLineView, ApprovalPage, ApprovalView, DecisionBody
+from .schemas import DecisionBody
 
 PENDING = "pending"
 

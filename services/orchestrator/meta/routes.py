@@ -13,11 +13,11 @@ from minuet.ir.routing import is_compiled
 from minuet.model.json import MAX_BYTES, MAX_DEPTH
 from minuet.store import lookup, page
 from minuet.store.page import DEFAULT_LIMIT, MAX_LIMIT
+from minuet.views.suite import DeadLetterPage, DeadLetterView, Info
 
 from ..core import FromCore
 from ..responses import problems
 from ..runs.starting import INLINE_BYTES
-from .schemas import DeadLetterPage, DeadLetterView, Info
 
 
 @get("/info", responses=problems(401, 503), summary="About this server")

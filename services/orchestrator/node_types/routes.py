@@ -9,10 +9,11 @@ from litestar import Request, Router, get
 from litestar.params import FromPath
 
 from minuet.model.errors import NotFound
+from minuet.views.suite import NodeTypeList, NodeTypeView
 
 from ..core import Core, FromCore
 from ..responses import problems
-from .schemas import NodeTypeList, NodeTypeView, view
+from .schemas import view
 
 
 async def _serving(core: Core) -> Counter[str]:

@@ -8,12 +8,12 @@ from litestar import Request, Response, Router, get, post
 from litestar.params import FromPath, HeaderParameter
 
 from minuet.store.page import DEFAULT_LIMIT
+from minuet.views.schemas import CommandView
 
 from ..bodies import read_body
 from ..core import FromCore
 from ..responses import answers, problems, render
 from ..runs.routes import Cursor, Key, Limit
-from ..runs.schemas import CommandView
 from ..runs.starting import check_key
 from .schemas import PatchBody, PatchPage, PatchView
 

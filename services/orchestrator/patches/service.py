@@ -19,12 +19,12 @@ from minuet.store.database import Database
 from minuet.store.history import without_nul
 from minuet.store.patches import NewPatch, PatchRow, RefusedPatch
 from minuet.store.runs import RunRow
+from minuet.views.schemas import CommandView
 
 from ..auth import Principal
 from ..definitions import Definition, Definitions
 from ..errors import KeyReused, PatchRefused, PreconditionFailed, RunEnded
 from ..runs.commanding import Commander, Sent
-from ..runs.schemas import CommandView
 from ..runs.service import Runs
 from .refused import Refused, kept_operations
 from .schemas import PatchBody, PatchPage, PatchView

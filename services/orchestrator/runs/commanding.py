@@ -14,13 +14,13 @@ from minuet.store import commands
 from minuet.store.commands import CommandRow, CommandState
 from minuet.store.database import Database
 from minuet.store.runs import Progress
+from minuet.views.schemas import CommandView
 
 from ..auth import Principal
 from ..errors import KeyReused, RunEnded
 from ..metrics import COMMANDS_ACCEPTED
 from ..recorded import Recorded
 from ..relay import Relay
-from .schemas import CommandView
 from .service import Runs
 
 if TYPE_CHECKING:

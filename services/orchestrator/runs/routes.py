@@ -11,23 +11,21 @@ from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParam
 from minuet.model.errors import InvalidInput
 from minuet.model.status import NODE_STATUS_BY_WORD
 from minuet.store.page import DEFAULT_LIMIT, MAX_LIMIT
-from minuet.views.schemas import NodeView, RunView
-
-from ..bodies import check_media_type, convert, parse_strictly, read_bytes
-from ..core import FromCore
-from ..responses import answers, problems, render
-from .schemas import (
+from minuet.views.schemas import (
     Accepted,
-    CancelBody,
     CommandView,
     EventPage,
     LivePage,
     LogPage,
-    NodePage,
+    NodeView,
     RunPage,
-    StartBody,
-    TurnPage,
+    RunView,
 )
+
+from ..bodies import check_media_type, convert, parse_strictly, read_bytes
+from ..core import FromCore
+from ..responses import answers, problems, render
+from .schemas import CancelBody, NodePage, StartBody, TurnPage
 from .starting import check_key
 
 ApiRequest = Request[Any, Any, Any]

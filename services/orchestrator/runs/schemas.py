@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from minuet.views.schemas import EventView, NodeView, RunLineView
+from minuet.views.schemas import NodeView
 
 NO_NUL: Final = r"^[^\x00]*$"  # Postgres cannot store U+0000 in text
 
@@ -28,60 +28,11 @@ class CancelBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=2000, pattern=NO_NUL)] = ""
 
 
-class Accepted(msgspec.Struct, frozen=True):
-    """The run stands in Postgres: it will end, whatever happens to single processes."""
-
-    id: str
-    status: str
-
-
-class CommandView(msgspec.Struct, frozen=True):
-    """`state` is `accepted` until a recorded transition confirms the command (`recorded`), or
-    `overtaken` if the run ended before it was applied. `status` is that of the run."""
-
-    run: str
-    number: int
-    name: str
-    principal: str
-    created_at: datetime
-    state: str
-    status: str
-
-
 class NodePage(msgspec.Struct, frozen=True):
     """Nodes as of event `seq`, in topological order."""
 
     items: list[NodeView]
     seq: int
-    next_cursor: str | None = None
-
-
-class RunPage(msgspec.Struct, frozen=True):
-    items: list[RunLineView]
-    next_cursor: str | None = None
-
-
-class EventPage(msgspec.Struct, frozen=True):
-    """`after` is what to ask for next. `ended`: the run has ended and no event is to follow."""
-
-    items: list[EventView]
-    after: int
-    ended: bool
-
-
-class LogView(msgspec.Struct, frozen=True):
-    id: int
-    node: str
-    gen: int
-    attempt: int
-    time: datetime
-    level: str
-    message: str
-    fields: dict[str, Any]
-
-
-class LogPage(msgspec.Struct, frozen=True):
-    items: list[LogView]
     next_cursor: str | None = None
 
 
@@ -114,22 +65,3 @@ class TurnView(msgspec.Struct, frozen=True):
 class TurnPage(msgspec.Struct, frozen=True):
     items: list[TurnView]
     next_cursor: str | None = None
-
-
-class LiveItem(msgspec.Struct, frozen=True):
-    """`node.started` {worker}, `node.log` {level, message, fields}, or the latest `node.progress`
-    {fraction, message} of an execution; best effort."""
-
-    type: str
-    node: str
-    gen: int
-    attempt: int
-    time: datetime
-    data: dict[str, Any]
-
-
-class LivePage(msgspec.Struct, frozen=True):
-    """`after` is what to ask for next; it is never empty."""
-
-    items: list[LiveItem]
-    after: str

@@ -15,22 +15,22 @@ from minuet.store.lookup import LogRow, ProgressRow, StartedRow
 from minuet.store.runs import RunRow
 from minuet.store.turns import TurnRow
 from minuet.views.runs import EVENTS, RunViews, event_views, line_view
-from minuet.views.schemas import EventView, NodeView, RunView
-
-from ..auth import Principal
-from ..definitions import Definitions
-from ..recorded import Recorded
-from .schemas import (
+from minuet.views.schemas import (
     EventPage,
+    EventView,
     LiveItem,
     LivePage,
     LogPage,
     LogView,
-    NodePage,
+    NodeView,
     RunPage,
-    TurnPage,
-    TurnView,
+    RunView,
 )
+
+from ..auth import Principal
+from ..definitions import Definitions
+from ..recorded import Recorded
+from .schemas import NodePage, TurnPage, TurnView
 
 
 class Runs:

@@ -24,6 +24,7 @@ from minuet.model.token import CasRef
 from minuet.store import runs
 from minuet.store.database import Database
 from minuet.store.runs import NewRun, StartRow
+from minuet.views.schemas import Accepted
 
 from ..admission import Admission
 from ..auth import Principal
@@ -34,7 +35,7 @@ from ..ports import Cas
 from ..relay import Relay
 from ..workflows.service import Workflows
 from .intake import Intake
-from .schemas import Accepted, StartBody
+from .schemas import StartBody
 
 INLINE_BYTES: Final = 64 * 1024
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")

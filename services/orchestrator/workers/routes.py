@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from litestar import Router, get
 
+from minuet.views.suite import WorkerList
+
 from ..core import FromCore
 from ..responses import problems
-from .schemas import WorkerList, view
+from .schemas import view
 
 
 @get("/", responses=problems(401, 503), summary="List workers")

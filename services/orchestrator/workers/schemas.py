@@ -4,26 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import msgspec
-
 from minuet.bus.api import WorkerInfo
-
-
-class WorkerView(msgspec.Struct, frozen=True):
-    """`busy` of `slots` were taken when the worker last told of itself."""
-
-    id: str
-    kind: str
-    types: list[str]
-    slots: int
-    busy: int
-    host: str
-    pid: int
-    started_at: datetime
-
-
-class WorkerList(msgspec.Struct, frozen=True):
-    items: list[WorkerView]
+from minuet.views.suite import WorkerView
 
 
 def view(worker: WorkerInfo) -> WorkerView:

@@ -10,12 +10,13 @@ from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParam
 from minuet.model.errors import InvalidInput
 from minuet.model.yaml import parse_yaml
 from minuet.store.page import DEFAULT_LIMIT, MAX_LIMIT
+from minuet.views.workflows import Verdict, VersionPage, WorkflowPage
 
 from ..bodies import check_media_type, convert, parse_strictly, read_bytes
 from ..core import FromCore
 from ..errors import MalformedBody, PreconditionRequired
 from ..responses import answers, problems, render
-from .schemas import Applied, DocumentBody, Verdict, VersionPage, VersionView, WorkflowPage
+from .schemas import Applied, DocumentBody, VersionView
 
 ApiRequest = Request[Any, Any, Any]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Most items of a page")]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from minuet.model.diagnostic import Diagnostic
+from minuet.views.workflows import VersionLine
 
 
 class DocumentBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,41 +25,5 @@ class Applied(msgspec.Struct, frozen=True):
     diagnostics: list[Diagnostic] = []
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    valid: bool
-    diagnostics: list[Diagnostic]
-
-
-class WorkflowLine(msgspec.Struct, frozen=True):
-    name: str
-    version: int
-    digest: str
-    created_at: datetime
-    updated_at: datetime
-
-
-class WorkflowPage(msgspec.Struct, frozen=True):
-    items: list[WorkflowLine]
-    next_cursor: str | None = None
-
-
-class VersionLine(msgspec.Struct, frozen=True):
-    name: str
-    version: int
-    digest: str
-    created_at: datetime
-    principal: str
-
-
-class VersionPage(msgspec.Struct, frozen=True):
-    items: list[VersionLine]
-    next_cursor: str | None = None
-
-
-class VersionView(msgspec.Struct, frozen=True):
-    name: str
-    version: int
-    digest: str
-    created_at: datetime
-    principal: str
+class VersionView(VersionLine, frozen=True):
     document: dict[str, Any]

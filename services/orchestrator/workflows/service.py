@@ -12,20 +12,13 @@ from minuet.model.errors import InvalidDocument, InvalidInput, NotFound
 from minuet.store import page, workflows
 from minuet.store.database import Database
 from minuet.store.workflows import VersionRow
+from minuet.views.workflows import Verdict, VersionLine, VersionPage, WorkflowLine, WorkflowPage
 
 from ..auth import Principal
 from ..batcher import Batcher
 from ..definitions import Definition, Definitions
 from ..errors import InvalidBody, PreconditionFailed
-from .schemas import (
-    Applied,
-    Verdict,
-    VersionLine,
-    VersionPage,
-    VersionView,
-    WorkflowLine,
-    WorkflowPage,
-)
+from .schemas import Applied, VersionView
 
 if TYPE_CHECKING:
     from minuet.store.database import Connection

@@ -113,12 +113,13 @@ class FakeRuns:
         self.status = "running"
 
     def show(self, run_id: str) -> Run:
-        import msgspec
-
-        at = "2026-01-01T00:00:00Z"
-        fields = {"id": run_id, "workflow": "w", "version": 1, "status": self.status, "seq": 0,
-                  "counter": 1, "principal": "p", "accepted_at": at, "nodes": []}  # fmt: skip
-        return msgspec.convert(fields, Run)
+        return Run(
+            id=run_id, workflow="w", version=1, status=self.status, seq=0, counter=1,
+            principal="p", accepted_at=datetime(2026, 1, 1, tzinfo=UTC), nodes=[], inputs={},
+            inputs_ref=None, outputs=None, outputs_ref=None, error=None, labels={},
+            idempotency_key=None, retry_of=None, patches=0, document_digest="", started_at=None,
+            ended_at=None, nodes_next_cursor=None,
+        )  # fmt: skip
 
     def nodes(self, run_id: str) -> list[Node]:
         return [Node("a", "http", "pending")]

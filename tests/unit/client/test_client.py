@@ -27,6 +27,9 @@ URL = "http://suite.test"
 RUN = {
     "id": "0-a", "workflow": "w", "version": 1, "status": "running", "seq": 3, "counter": 1,
     "principal": "p", "accepted_at": "2026-01-01T00:00:00Z", "nodes": [], "new_field": 1,
+    "inputs": {}, "inputs_ref": None, "outputs": None, "outputs_ref": None, "error": None,
+    "labels": {}, "idempotency_key": None, "retry_of": None, "patches": 0, "document_digest": "",
+    "started_at": None, "ended_at": None, "nodes_next_cursor": None,
 }  # fmt: skip
 
 
