@@ -89,6 +89,7 @@ def test_turns_stream_and_are_there_again_after_a_reload(rig: Rig, page: Page) -
     open_turns(page, run)
     expect(said(page, 1)).to_have_text(PLAN)
     call = turn(page, 1).get_by_role("group", name="Call of execute_pipeline")
+    call.get_by_text("execute_pipeline").click()
     call.get_by_role("button", name="3 fields").click()
     expect(call.get_by_role("region", name="Arguments")).to_contain_text("op:table_sort")
     expect(call.get_by_role("region", name="Result")).to_contain_text("n:1")
@@ -100,6 +101,7 @@ def test_turns_stream_and_are_there_again_after_a_reload(rig: Rig, page: Page) -
     page.reload()
     open_turns(page, run)
     expect(said(page, 1)).to_have_text(PLAN)
+    call.get_by_text("execute_pipeline").click()
     expect(call.get_by_role("region", name="Result")).to_contain_text("n:1")
     expect(said(page, 2)).to_have_text(re.compile(f"^{re.escape(before)}"))
     assert rig.get(f"/runs/{run}")["status"] == "running", "it reloaded too late"
