@@ -25,11 +25,14 @@ export function NoWorkflows() {
           </Link>
         </Card>
         <Card icon={SquareTerminal} title={file.title} detail={file.detail}>
-          <code className="flex h-8 items-center rounded-md border bg-muted px-2.5 font-mono text-xs">
+          <code className="rounded-md border bg-muted px-2.5 py-1.5 font-mono text-xs">
             {file.action}
           </code>
         </Card>
       </div>
+      <p className="mt-6 text-center text-muted-foreground">
+        {empty.demo} <code className="font-mono text-foreground text-xs">{empty.demoCommand}</code>
+      </p>
     </div>
   )
 }
