@@ -1,6 +1,6 @@
 import { Handle, type NodeProps, Position, useUpdateNodeInternals } from '@xyflow/react'
 import { CircleAlert, RotateCw, TriangleAlert } from 'lucide-react'
-import { memo, useEffect } from 'react'
+import { memo, useEffect, useRef } from 'react'
 import { classes } from '@/components/classes'
 import { NODE_HEIGHT, PORT_ROW } from '@/model/layout'
 import { iconOf, summaryOf, titleOf } from '../kinds'
@@ -12,8 +12,13 @@ export const StepCard = memo(function StepCard({ id, data, selected }: NodeProps
   const { step, kind, ports, used, faults } = data
   const refresh = useUpdateNodeInternals()
   const shape = `${ports.main.join(' ')}|${ports.trouble.join(' ')}`
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the handles moved if the ports changed
-  useEffect(() => refresh(id), [id, shape, refresh])
+  const measured = useRef(shape)
+  useEffect(() => {
+    // A new card is measured with all others; to ask for each of them is quadratic.
+    if (measured.current === shape) return
+    measured.current = shape
+    refresh(id)
+  }, [id, shape, refresh])
   const Icon = iconOf(step.type)
   const summary = summaryOf(step)
   return (
