@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,11 +23,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(120)]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "lead_agent"
 
 
+PATCHES = 8
+QUICK_LEASES = {"MINUET_WORKER_LEASE_MS": "1500", "MINUET_WORKER_HEARTBEAT_MS": "250"}
+
+
 @contextmanager
-def model_server(ledger: Path) -> Iterator[str]:
+def model_server(ledger: Path, script: Path = EXAMPLE / "script.yaml") -> Iterator[str]:
     port = claim_port("127.0.0.1", 0)
     child = subprocess.Popen(
-        [sys.executable, "-m", "minuet.cli.main", "dev-llm", str(EXAMPLE / "script.yaml"),
+        [sys.executable, "-m", "minuet.cli.main", "dev-llm", str(script),
          "--port", str(port), "--ledger", str(ledger)],
         stdout=subprocess.PIPE,
     )  # fmt: skip
@@ -76,6 +81,64 @@ def test_the_example_patches_its_run_and_chooses_a_port(
     assert [(e.conversation, e.turn) for e in read_ledger(ledger)] == [
         ("a hot lead", 1), ("a hot lead", 2), ("any other lead", 1),
     ]  # fmt: skip
+
+
+def many_patches() -> dict[str, Any]:
+    """One turn that asks for several changes, one after another."""
+
+    def call(n: int) -> dict[str, Any]:
+        node = {"id": f"n{n}", "type": "transform", "config": {"value": n}}
+        operations = [
+            {"op": "add", "path": "/nodes/-", "value": node},
+            {"op": "add", "path": "/edges/-", "value": {"from": "own", "to": f"n{n}"}},
+        ]
+        arguments = {"note": f"change {n}", "operations": operations}
+        return {"name": "patch_workflow", "arguments": arguments}
+
+    turns = [{"tool_calls": [call(n) for n in range(1, PATCHES + 1)]}, {"say": "done"}]
+    return {"conversations": [{"name": "many patches", "match": "Grow", "turns": turns}]}
+
+
+def test_a_runner_killed_between_its_patches_applies_each_once(
+    suite: SuiteFactory, tmp_path: Path
+) -> None:
+    ledger, script = tmp_path / "ledger.jsonl", tmp_path / "script.yaml"
+    script.write_text(json.dumps(many_patches()))
+    own = {"id": "own", "type": "agent", "config": {"prompt": "Grow", "tools": ["patch_workflow"]}}
+    document = {"apiVersion": "minuet/v1", "name": "grown", "nodes": [own], "edges": []}
+    with model_server(ledger, script) as base_url:
+        made = suite(
+            env={"MINUET_LLM_BASE_URL": base_url, "MINUET_LLM_MODEL": "dev-test", **QUICK_LEASES}
+        )
+        headers = {"Authorization": f"Bearer {made.api_key}"}
+        api = httpx.Client(
+            base_url=f"{made.url}/api/v1", headers=headers, trust_env=False, timeout=30
+        )
+        with api:
+            id = api.post("/runs", json={"document": document}).json()["id"]
+
+            def listed() -> list[dict[str, Any]]:
+                found: list[dict[str, Any]] = api.get(f"/runs/{id}/patches").json()["items"]
+                return found
+
+            until(listed, "the first change is asked for", timeout_s=30)
+            killed = made.kill("agent_runner")
+            assert len(listed()) < PATCHES, "the kill came too late"
+            made.until_restarted("agent_runner", killed)
+            ended = until(
+                lambda: found if (found := api.get(f"/runs/{id}").json())["ended_at"] else None,
+                "the run ends",
+                timeout_s=60,
+            )
+            patches = listed()
+    assert ended["status"] == "succeeded", ended
+    assert [(each["status"], each["patch"]) for each in patches] == [
+        ("applied", f"{id}/own/1/{n}") for n in range(1, PATCHES + 1)
+    ]
+    assert {node["id"]: node["status"] for node in ended["nodes"]} == dict.fromkeys(
+        ["own", *(f"n{n}" for n in range(1, PATCHES + 1))], "succeeded"
+    )
+    assert [entry.turn for entry in read_ledger(ledger)] == [1, 2], "no turn is asked for twice"
 
 
 def test_without_a_model_a_suite_is_ready_and_its_agents_say_what_is_missing(
