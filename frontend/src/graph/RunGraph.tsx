@@ -3,6 +3,7 @@ import {
   Background,
   BackgroundVariant,
   Controls,
+  type Edge,
   ReactFlow,
   ReactFlowProvider,
   useNodesInitialized,
@@ -15,7 +16,7 @@ import type { WorkflowDocument } from '@/model/document'
 import type { NodeView } from '@/model/run-fold'
 import type { PatchMark } from '@/model/run-overlay'
 import { useTheme } from '@/store/theme'
-import { cardsOf, edgesOf } from './elements'
+import { type CardNode, cardsOf, edgesOf, keptAlike } from './elements'
 import { type Direction, directionFor, layoutRun } from './layout'
 import { RunCard } from './RunCard'
 
@@ -59,11 +60,17 @@ function Canvas(props: RunGraphProps & { direction: Direction }) {
   const { document, nodes, marks, selected, onSelect, direction } = props
   const theme = useTheme((state) => state.theme)
   const places = useMemo(() => layoutRun(document, direction), [document, direction])
-  const cards = useMemo(
-    () => cardsOf({ document, places, direction, nodes, marks, selected }),
-    [document, places, direction, nodes, marks, selected],
-  )
-  const edges = useMemo(() => edgesOf({ document, nodes }), [document, nodes])
+  const keptCards = useRef<CardNode[]>([])
+  const cards = useMemo(() => {
+    const fresh = cardsOf({ document, places, direction, nodes, marks, selected })
+    keptCards.current = keptAlike(keptCards.current, fresh)
+    return keptCards.current
+  }, [document, places, direction, nodes, marks, selected])
+  const keptEdges = useRef<Edge[]>([])
+  const edges = useMemo(() => {
+    keptEdges.current = keptAlike(keptEdges.current, edgesOf({ document, nodes }))
+    return keptEdges.current
+  }, [document, nodes])
   const wasMoved = useFit(places)
   return (
     <ReactFlow

@@ -56,6 +56,30 @@ export function cardsOf(drawn: Drawn): CardNode[] {
   }))
 }
 
+/** `fresh` with the very objects of `before` where nothing changed: only what is another object is
+ * drawn again. What they hold is compared by identity, `data` and `position` field by field. */
+export function keptAlike<T extends { id: string }>(before: readonly T[], fresh: T[]): T[] {
+  const byId = new Map(before.map((each) => [each.id, each]))
+  return fresh.map((each) => {
+    const old = byId.get(each.id)
+    return old && isAlike(old, each, 1) ? old : each
+  })
+}
+
+function isAlike(a: object, b: object, depth: number): boolean {
+  const [ours, theirs] = [Object.entries(a), Object.entries(b)]
+  return (
+    ours.length === theirs.length &&
+    ours.every(([name, value]) => {
+      const other = (b as Record<string, unknown>)[name]
+      const isNested = depth > 0 && isObject(value) && isObject(other)
+      return value === other || (isNested && isAlike(value, other, depth - 1))
+    })
+  )
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
 export type Passage = 'open' | 'taken' | 'passed-by'
 
 /** Whether the run went along an edge. A condition is judged by what became of its target. */

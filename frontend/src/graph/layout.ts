@@ -8,7 +8,7 @@ export const CARD_WIDTH = 200
 export const CARD_HEIGHT = 56
 const CARD_GAP = 28
 /** Beyond this dagre takes longer than a person waits. */
-const DAGRE_NODES = 1_200
+const DAGRE_NODES = 300
 /** Beyond this one layout is enough to wait for. */
 const CHOICE_NODES = 200
 

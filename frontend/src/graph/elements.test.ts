@@ -1,0 +1,47 @@
+import { expect, it } from 'vitest'
+import type { WorkflowDocument } from '@/model/document'
+import { cardsOf, edgesOf, keptAlike } from './elements'
+
+const document: WorkflowDocument = {
+  apiVersion: 'minuet/v1',
+  name: 'two',
+  nodes: [
+    { id: 'a', type: 'http' },
+    { id: 'b', type: 'http' },
+  ],
+  edges: [{ from: 'a', to: 'b' }],
+}
+const places = new Map([
+  ['a', { x: 0, y: 0 }],
+  ['b', { x: 300, y: 0 }],
+])
+
+function drawn(status: string) {
+  const nodes = {
+    a: { id: 'a', type: 'http', status, port: 'success', ended_at: '2026-03-01T09:30:00Z' },
+    b: quiet,
+  }
+  const marks = new Map()
+  return {
+    cards: cardsOf({ document, places, direction: 'right', nodes, marks, selected: null }),
+    edges: edgesOf({ document, nodes }),
+  }
+}
+const quiet = { id: 'b', type: 'http', status: 'pending' }
+
+it('keeps the objects of what did not change, so that nothing else is drawn again', () => {
+  const [before, after] = [drawn('succeeded'), drawn('failed')]
+  const [a, b] = keptAlike(before.cards, after.cards)
+  expect(a).toBe(after.cards[0])
+  expect(b).toBe(before.cards[1])
+  expect(keptAlike(before.edges, after.edges)[0]).toBe(before.edges[0])
+  expect(keptAlike(before.cards, [])).toEqual([])
+})
+
+it('draws what moved or was chosen again', () => {
+  const { cards } = drawn('succeeded')
+  const moved = cards.map((card) => ({ ...card, position: { x: 5, y: 5 } }))
+  expect(keptAlike(cards, moved)).toEqual(moved)
+  const chosen = cards.map((card) => ({ ...card, selected: true }))
+  expect(keptAlike(cards, chosen)[0]).toBe(chosen[0])
+})
