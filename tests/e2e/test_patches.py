@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.support.waiting import until
@@ -229,30 +227,3 @@ def test_dry_run_changes_nothing(rig: Rig) -> None:
     assert answer.json()["changes"]["nodes_added"] == ["a"]
     assert rig.get(f"/runs/{run}/patches")["items"] == []
     assert rig.wait(run)["patches"] == 0
-
-
-def test_patches_race_with_cancel_and_with_each_other(rig: Rig) -> None:
-    """Applied or refused whole; the run ends; the document has exactly what was applied."""
-    for round_ in range(20):
-        run = start_waiting(rig, f"race{round_}", "300ms")
-        assert set(all_at_once(rig, run, cancel=bool(round_ % 2))) <= {200, 409}
-        ended = rig.wait(run)
-        listed = rig.get(f"/runs/{run}/patches")["items"]
-        landed = [each for each in listed if each["status"] == "applied"]
-        applied = {each["changes"]["nodes_added"][0] for each in landed}
-        ids = {each["id"] for each in rig.get(f"/runs/{run}/document")["nodes"]}
-        assert ids == {"first", "pause", "last"} | applied
-        assert ended["patches"] == len(applied)
-        if ended["status"] == "succeeded":
-            assert applied <= {n["id"] for n in ended["nodes"] if n["status"] == "succeeded"}
-
-
-def all_at_once(rig: Rig, run: str, *, cancel: bool) -> list[int]:
-    """Three patches, and perhaps a cancel, from a thread each; the statuses of their answers."""
-    work: list[Callable[[], httpx.Response]] = [
-        partial(patch, rig, run, [node(f"n{i}"), edge("last", f"n{i}")]) for i in range(3)
-    ]
-    if cancel:
-        work.append(partial(rig.http.post, f"/runs/{run}/cancel", json={}))
-    with ThreadPoolExecutor(len(work)) as pool:
-        return [answer.status_code for answer in pool.map(lambda each: each(), work)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,11 +29,20 @@ class Service:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"minuet.services.{self.name}"], env=self._env, stderr=log
             )
-        return self
+
+    def kill(self) -> None:
+        """Kill it at once; `start` makes another."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
     def __exit__(self, *exc: object) -> None:
         assert self._process is not None
@@ -56,6 +66,16 @@ class Service:
         except httpx.TransportError:
             return ""
         return None if answer.status_code == 200 else answer.text.strip()
+
+    def metric(self, name: str) -> float | None:
+        """A metric without labels; None while the service does not answer."""
+        try:
+            url = f"http://127.0.0.1:{self._port}/metrics"
+            text = httpx.get(url, timeout=2.0, trust_env=False).text
+        except httpx.TransportError:
+            return None
+        found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else None
 
     def until_ready(self) -> None:
         until(lambda: self.trouble() is None, f"{self.name} is ready")
