@@ -29,6 +29,15 @@ from tests.support.waiting import until
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 FLOWS = Path(__file__).with_name("screenshot_flows.yaml")
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+FAULTY = """\
+apiVersion: minuet/v1
+name: faulty
+nodes:
+  - {id: ask, type: hitl, config: {message: "Pay ${nodes.nobody.output}?"}}
+  - {id: pay, type: http, config: {}}
+edges:
+  - {from: ask, to: nowhere}
+"""
 WIDE = (1280, 800)
 RUNS = re.compile(r"/api/v1/runs(\?|$)")
 NARROW = {"1024": (1024, 768), "390": (390, 844)}
@@ -143,6 +152,25 @@ def mend_api(page: Page) -> None:
     page.unroute(RUNS)
 
 
+def focus(selector: str) -> Act:
+    """As the Tab key does, which alone makes the focus visible."""
+
+    def act(page: Page) -> None:
+        page.keyboard.press("Shift")
+        page.locator(selector).first.focus()
+
+    return act
+
+
+def break_yaml(page: Page) -> None:
+    """A flow with a fault, and the list of problems unfolded."""
+    editor = page.locator(".cm-content")
+    editor.fill(FAULTY)
+    problems = page.get_by_role("region", name="Problems").get_by_role("button").first
+    expect(problems).to_contain_text("error")
+    problems.click()
+
+
 def key(name: str) -> Act:
     return lambda page: page.keyboard.press(name)
 
@@ -196,6 +224,8 @@ def take_builder(camera: Camera, folder: Path) -> None:
     camera.shoot(folder, "builder-flow", flow, lambda page: page.wait_for_selector("[data-step]"))
     camera.shoot(folder, "builder-http", flow, edit_step("enrich"))
     camera.shoot(folder, "builder-yaml", f"{flow}?view=yaml", see("apiVersion"))
+    camera.shoot(folder, "builder-focus", flow, shown, focus("#flow-canvas"))
+    camera.shoot(folder, "builder-problems", "/flows/new?view=yaml", break_yaml)
     camera.shoot(folder, "builder-run", flow, shown, press("button", "Run"), see("Where companies"))
     camera.shoot(folder, "builder-add", flow, shown, key("Escape"), key("Tab"))
     camera.shoot(folder, "builder-ports", "/flows/refund-request", edit_step("approve_refund"))
@@ -213,6 +243,7 @@ def take_lists(camera: Camera, folder: Path, question: str, failed: str, ended: 
     camera.shoot(folder, "inbox", "/inbox", see_link("Refund"), mend_api)
     camera.shoot(folder, "run-failed", f"/runs/{failed}", see("Failed at"))
     camera.shoot(folder, "run-ended", f"/runs/{ended}", see("Outputs"), see("call-1"))
+    camera.shoot(folder, "run-focus", f"/runs/{ended}", see("call-1"), focus(".react-flow__node"))
     camera.shoot(folder, "settings", "/settings", see("Signed in as"))
     camera.shoot(folder, "help", "/runs", see_link("refund-request"), key("?"))
     camera.shoot(folder, "focus", "/runs", see_link("refund-request"), *[key("Tab")] * 9)
@@ -261,6 +292,11 @@ def scene() -> Iterator[tuple[Camera, Stage]]:
         yield camera, Stage(client, servers)
 
 
+def take_signed_out(camera: Camera, folder: Path) -> None:
+    out = press("button", "Sign out")
+    camera.shoot(folder, "sign-in", "/settings", out, see("You are signed out"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", type=Path, metavar="FOLDER", help="take every screen into FOLDER")
@@ -271,6 +307,7 @@ def main() -> None:
             take_readme(camera, stage, IMAGES)
         else:
             take_all(camera, stage, folder)
+            take_signed_out(camera, folder)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ export function SignIn() {
   }
   const isRefused = check.error ? asProblem(check.error).status === 401 : reason === 'refused'
   return (
-    <main className="flex h-full items-center justify-center bg-surface p-4">
+    <main className="flex h-full items-center justify-center bg-surface dark:bg-background p-4">
       <form
         onSubmit={submit}
         className="w-full max-w-sm rounded-lg border bg-card p-6 shadow-sm"

@@ -161,7 +161,7 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
       // biome-ignore lint/a11y/noNoninteractiveTabindex: it takes the keys
       tabIndex={0}
       id="flow-canvas"
-      className="builder-canvas h-full outline-offset-[-2px]"
+      className="builder-canvas h-full outline-none"
       onKeyDown={onKeyDown}
       onDrop={onDrop}
       onDragOver={(event) => {
