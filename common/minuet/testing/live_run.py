@@ -142,9 +142,10 @@ class LiveRun:
     # ── commands ──────────────────────────────────────────────────────────────────────────────
 
     def cancel(self, reason: str = "", *, by: str = PERSON) -> Run:
-        """Cancel the run, now. Raises Refused if it has ended."""
+        """Cancel the run, now, with all that follows at once: workers let go of what they have in
+        hand. Raises Refused if it has ended."""
         self._command("cancel", _kept(reason=reason), by)
-        return self.run
+        return self.advance("0s")
 
     def patch(
         self,

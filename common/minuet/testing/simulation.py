@@ -12,8 +12,10 @@ from minuet.ir.run_state import RunState
 from minuet.ir.transition import Completion, Fired, RunInput, Transition
 from minuet.model.event import Event
 from minuet.model.signal import Command, Continue, Start
+from minuet.model.status import ERROR
 from minuet.model.timer import Timer
 from minuet.model.token import Outcome, TaskToken
+from minuet.worker.outcome import cancelled as cancelled_failure
 
 from .caller import Call, Caller
 from .clock import VirtualClock
@@ -73,11 +75,20 @@ class Simulation:
         for member in transition.timers_del:
             self._timers.pop(member, None)
         self._timers.update(transition.timers_add)
+        self._let_go({*transition.cancelled}, now)
         for token in transition.tokens:
             call = self._caller.call(token.data)
             self._made.append(call)
             heapq.heappush(self._calls, (now + call.takes_ms, len(self._made), call))
         self._more = transition.more
+
+    def _let_go(self, cancelled: set[str], now: int) -> None:
+        """Workers give up at once what the run does not want any more."""
+        for number, (_, order, call) in enumerate(self._calls):
+            if str(call.token.id) in cancelled:
+                call.outcome = Outcome(port=ERROR, failure=cancelled_failure())
+                self._calls[number] = (now, order, call)
+        heapq.heapify(self._calls)
 
     def _next(self, until_ms: int | None) -> RunInput | None:
         """A call that ends at the very instant of a timer comes first."""
