@@ -147,6 +147,19 @@ class LiveRun:
         self._command("cancel", _kept(reason=reason), by)
         return self.advance("0s")
 
+    def message(self, name: str, data: Any = None, *, by: str = PERSON) -> None:
+        """Send a message, now: it ends the first node that waits for it, or is kept until one
+        does. Raises Refused if the run keeps too many."""
+        self._command("message", {"name": name, "data": data, "by": by}, by)
+
+    def pause(self, *, by: str = PERSON) -> None:
+        """Hold back what would start from now on; what runs goes on. Raises Refused."""
+        self._command("pause", {}, by)
+
+    def resume(self, *, by: str = PERSON) -> None:
+        """Raises Refused if the run is not paused."""
+        self._command("resume", {}, by)
+
     def patch(
         self,
         operations: Iterable[Mapping[str, Any]],

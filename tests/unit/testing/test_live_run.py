@@ -175,6 +175,33 @@ def test_a_cancelled_run_ends_at_once() -> None:
     assert (run.node("a").status, run.node("b").status) == ("succeeded", "cancelled")
 
 
+def test_a_paused_run_starts_nothing_until_it_is_resumed() -> None:
+    with chained("a", "b") as live:
+        live.pause()
+        assert live.advance("1h").ended == ["a"]
+        assert live.run.status == "paused"
+        live.resume()
+        assert live.finish().duration_ms == 3_610_000
+        with pytest.raises(Refused):
+            live.resume()
+
+
+def test_a_message_ends_the_wait_for_it() -> None:
+    document = chain("a") | {
+        "nodes": [{"id": "a", "type": "wait", "config": {"message": "paid"}}],
+    }
+    with Harness(document).start() as live:
+        live.message("something_else")
+        assert live.finish().status == "waiting"
+        live.message("paid", {"amount": 3}, by="bank")
+        run = live.finish()
+    assert run.status == "succeeded"
+    assert [event.data["name"] for event in run.events_of("message.received")] == [
+        "something_else",
+        "paid",
+    ]
+
+
 def test_cancel_takes_a_question_back() -> None:
     with payment() as live:
         live.question("ask")
