@@ -21,6 +21,8 @@ MAX_DELIVERIES = int(os.environ.get("MINUET_WORKER_MAX_DELIVERIES", "5"))
 PREFIX = os.environ.get("MINUET_KEY_PREFIX", "")
 ME = f"{socket.gethostname()}-{os.getpid()}"
 LOST = {"code": "worker_lost", "message": "no worker survived this token", "retryable": False}
+UNWANTED = {"code": "cancelled", "message": "the run does not want it any more", "retryable": False}
+CANCELLED = json.dumps({"port": "error", "failure": UNWANTED})
 db: Any = redis.Redis.from_url(os.environ["MINUET_REDIS_URL"], decode_responses=True, protocol=2)
 stopping = threading.Event()
 streams: dict[str, int] = {}  # key of a task stream -> its partition
@@ -74,10 +76,11 @@ def leave(stream: str, entry: str, done: dict[str, str], again: dict[str, str], 
         all_or_nothing.execute()
 
 
-def wanted(stream: str, tokens: dict[str, str]) -> dict[str, str]:
-    """Without those that were cancelled."""
+def parted(stream: str, tokens: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Those that are wanted, and the outcomes of those that were cancelled."""
     scores = db.zmscore(key(streams[stream], "cancelled"), list(tokens)) if tokens else []
-    return {name: tokens[name] for name, at in zip(tokens, scores, strict=True) if at is None}
+    left = {name: tokens[name] for name, at in zip(tokens, scores, strict=True) if at is None}
+    return left, {name: CANCELLED for name in tokens if name not in left}
 
 
 def claim(stream: str) -> None:
@@ -88,12 +91,13 @@ def claim(stream: str) -> None:
         tokens = dict(won[0][1]) if won else {}
         deliveries = int(tokens.pop("d", 0)) + old["times_delivered"]
         in_hand = db.hget(key(streams[stream], "splits"), mark)
-        left = wanted(stream, {in_hand: tokens[in_hand]} if in_hand in tokens else tokens)
+        tokens = {in_hand: tokens[in_hand]} if in_hand in tokens else tokens
+        left, ended = parted(stream, tokens)
         if won and deliveries < MAX_DELIVERIES:
-            leave(stream, entry, {}, left, deliveries)
+            leave(stream, entry, ended, left, deliveries)
         elif won:
             lost = json.dumps({"port": "error", "failure": LOST})
-            leave(stream, entry, dict.fromkeys(left, lost), {}, 0)
+            leave(stream, entry, ended | dict.fromkeys(left, lost), {}, 0)
 
 
 def round_of_duties() -> None:
@@ -140,9 +144,9 @@ def take() -> None:
             if stopping.is_set():
                 leave(stream, entry, {}, tokens, d)
             else:
-                run = wanted(stream, tokens)
+                run, ended = parted(stream, tokens)
                 done = {name: execute(json.loads(token)) for name, token in run.items()}
-                leave(stream, entry, done, {}, 0)
+                leave(stream, entry, ended | done, {}, 0)
         finally:
             del held[stream, entry]  # if reporting failed, the entry is claimed after its lease
 

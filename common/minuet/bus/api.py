@@ -287,15 +287,19 @@ class WorkerBus(Protocol):
     async def cancelled(self, tokens: Sequence[str]) -> list[bool]:
         """Which of these token ids were cancelled."""
 
+    async def cancels(self, partitions: Sequence[int]) -> list[bool]:
+        """Whether any token of the partition may have been cancelled in the last hour: cheaper
+        than to ask about each."""
+
     async def claim(
         self, p: int, type: str, consumer: str, *, min_idle_ms: int, limit: int,
-        max_deliveries: int, lost: bytes,
+        max_deliveries: int, lost: bytes, cancelled: bytes,
     ) -> int:  # fmt: skip
         """Split entries that were idle for `min_idle_ms` into one-token entries whose next
         delivery carries the entry's delivery count + 1; where that would pass `max_deliveries`
-        the token ends instead with `lost` (JSON of Outcome, in one `done` signal a call). Of a
-        split entry only the token in hand counts. Cancelled tokens are dropped. How many entries
-        were taken, at most `limit`."""
+        the token ends instead with `lost`, and one that was cancelled ends with `cancelled` (JSON
+        of Outcome, all in one `done` signal a call). Of a split entry only the token in hand
+        counts. How many entries were taken, at most `limit`."""
 
     async def register(self, worker: WorkerInfo) -> None:
         """Announce or renew a worker (see `workers`)."""

@@ -124,9 +124,13 @@ class MemoryWorker(MemoryCore):
         return [self._partition(partition_of(t)).was_cancelled(t, now) for t in tokens]
 
     @remote
+    def cancels(self, partitions: Sequence[int]) -> list[bool]:
+        return [bool(self._partition(p).cancelled) for p in partitions]
+
+    @remote
     def claim(
         self, p: int, type: str, consumer: str, *, min_idle_ms: int, limit: int,
-        max_deliveries: int, lost: bytes,
+        max_deliveries: int, lost: bytes, cancelled: bytes,
     ) -> int:  # fmt: skip
         part, now = self._partition(p), self._now()
         stream = part.task_stream(type)
@@ -134,13 +138,15 @@ class MemoryWorker(MemoryCore):
         ended: list[tuple[str, bytes]] = []
         for id in idle:
             deliveries = part.page(type, id).deliveries + stream.pending[id].deliveries
-            tokens = [t for t in part.remaining(type, id) if not part.was_cancelled(t[0], now)]
+            tokens = part.remaining(type, id)
             part.take_page(type, id)
-            if deliveries >= max_deliveries:
-                ended.extend((token, lost) for token, _ in tokens)
-                continue
             for token in tokens:
-                part.add_page(type, [token], now, deliveries=deliveries)
+                if part.was_cancelled(token[0], now):
+                    ended.append((token[0], cancelled))
+                elif deliveries >= max_deliveries:
+                    ended.append((token[0], lost))
+                else:
+                    part.add_page(type, [token], now, deliveries=deliveries)
         part.add_done(ended, now)
         self._wake()
         return len(idle)

@@ -92,15 +92,19 @@ class RedisWorker(RedisCore):
     async def cancelled(self, tokens: Sequence[str]) -> list[bool]:
         return await self._scattered(cancelled_calls(self._keys, tokens), len(tokens))
 
+    async def cancels(self, partitions: Sequence[int]) -> list[bool]:
+        calls = [(b"EXISTS", self._keys.cancelled(p)) for p in partitions]
+        return [bool(reply) for reply in await self._redis.call_many(calls)]
+
     async def claim(
         self, p: int, type: str, consumer: str, *, min_idle_ms: int, limit: int,
-        max_deliveries: int, lost: bytes,
+        max_deliveries: int, lost: bytes, cancelled: bytes,
     ) -> int:  # fmt: skip
         keys = (
             self._keys.tasks(p, type), self._keys.signals(p), self._keys.splits(p),
             self._keys.cancelled(p),
         )  # fmt: skip
-        args = (type, min_idle_ms, limit, max_deliveries, lost)
+        args = (type, min_idle_ms, limit, max_deliveries, lost, cancelled)
         return int(await self._redis.fcall("claim", keys, args))
 
     async def _make_groups(self, type_partitions: Mapping[str, Sequence[int]]) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
-    """`grace_s` is how long past its timeout a function may take to end by itself."""
+    """`grace_s` is how long past its timeout a function may take to end by itself. A running token
+    that was cancelled is told so within twice `watch_s`."""
 
     slots: int = 64
     lease_ms: int = 30_000
@@ -19,7 +20,7 @@ class WorkerOptions:
     split_after_s: float = 0.1
     announce_after_s: float = 0.05
     grace_s: float = 5.0
-    watch_s: float = 1.0
+    watch_s: float = 0.4
     register_s: float = 5.0
     partitions_s: float = 10.0
     block_ms: int = 1_000

@@ -10,7 +10,9 @@ from minuet.model.token import CasRef
 
 
 class RuntimeBus(WorkerBus, Protocol):
-    """WorkerBus, and how many partitions there are."""
+    """WorkerBus, how many partitions there are, and the server's clock."""
+
+    async def now(self) -> int: ...
 
     async def partitions(self) -> int | None: ...
 

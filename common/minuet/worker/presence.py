@@ -19,18 +19,21 @@ ASK_AGAIN_S = 0.5
 
 
 class Presence:
-    """`info` is what the worker tells about itself now; `serve` gets each number of partitions."""
+    """`info` is what the worker tells about itself now; `serve` gets each number of partitions,
+    `learn_time` what the server's clock shows."""
 
     def __init__(
         self,
         bus: RuntimeBus,
         info: Callable[[], WorkerInfo],
         serve: Callable[[int], None],
+        learn_time: Callable[[int], None],
         options: WorkerOptions,
     ) -> None:
         self._bus = bus
         self._info = info
         self._serve = serve
+        self._learn_time = learn_time
         self._options = options
 
     async def learn_partitions(self, stop: asyncio.Event) -> bool:
@@ -53,6 +56,7 @@ class Presence:
     async def _ask(self) -> bool:
         try:
             count = await self._bus.partitions()
+            self._learn_time(await self._bus.now())
         except Unavailable as exc:
             log.warning("partitions_unknown", error=str(exc))
             return False

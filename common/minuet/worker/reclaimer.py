@@ -13,7 +13,7 @@ from minuet.model.errors import Unavailable
 
 from .metrics import CLAIMS
 from .options import WorkerOptions
-from .outcome import failed, worker_lost
+from .outcome import cancelled, failed, worker_lost
 from .taker import Stream
 
 log = structlog.get_logger()
@@ -37,6 +37,7 @@ class Reclaimer:
         self._streams = streams
         self._options = options
         self._lost = failed(worker_lost(), worker=consumer)
+        self._cancelled = failed(cancelled(), worker=consumer)
 
     async def run(self) -> None:
         """For ever."""
@@ -64,6 +65,7 @@ class Reclaimer:
             limit=CLAIM_LIMIT,
             max_deliveries=self._options.max_deliveries,
             lost=self._lost,
+            cancelled=self._cancelled,
         )
         if claimed:
             CLAIMS.labels(type).inc(claimed)

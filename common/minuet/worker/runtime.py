@@ -33,6 +33,7 @@ from .registry import NodeSpec
 from .render import Renderer
 from .secrets import Secrets
 from .taker import Taker
+from .wanted import Wanted
 from .watcher import Watcher
 
 log = structlog.get_logger()
@@ -69,7 +70,10 @@ class Worker:
             options=self.options, worker_id=self.id,
         )  # fmt: skip
         self._taker = Taker(bus, self.id, list(self._nodes), self.options.block_ms)
-        self._presence = Presence(bus, self.info, self._taker.serve_partitions, self.options)
+        self._wanted = Wanted(bus, self._clock)
+        self._presence = Presence(
+            bus, self.info, self._taker.serve_partitions, self._wanted.learn_time, self.options
+        )
         self._reclaimer = Reclaimer(
             bus=bus, consumer=self.id, streams=lambda: self._taker.streams, options=self.options
         )
@@ -185,9 +189,10 @@ class Worker:
 
     async def _start_all(self, deliveries: list[Delivery]) -> None:
         """Start as many as there are slots for; the rest goes back."""
-        for delivery in deliveries:
+        cancels = await self._wanted.cancelled(deliveries)
+        for delivery, flags in zip(deliveries, cancels, strict=True):
             if self._free and not self._stopping.is_set():
-                self._start(delivery)
+                self._start(delivery, flags)
             else:
                 await self._surrender(delivery)
 
@@ -198,9 +203,11 @@ class Worker:
             # It stays ours without a heartbeat: claimed after the lease, so late but not lost.
             log.warning("surrender_failed", entry=delivery.id, error=str(exc))
 
-    def _start(self, delivery: Delivery) -> None:
+    def _start(self, delivery: Delivery, cancels: list[bool]) -> None:
         spec = self._nodes[delivery.type]
         page = Page(delivery, spec, self._clock.monotonic(), self._loop)
+        if any(cancels):
+            page.drop(cancels, failed(cancelled(), worker=self.id))
         page_tokens(spec.name).observe(len(delivery.tokens))
         self._free -= 1
         SLOTS_BUSY.set(self.busy)
@@ -214,8 +221,6 @@ class Worker:
 
     async def _run_page(self, page: Page) -> None:
         try:
-            if page.delivery.deliveries > 1:
-                await self._drop_cancelled(page)
             while page.has_next:
                 if page.spec.is_async:
                     await self._run_tokens(page)
@@ -253,15 +258,6 @@ class Worker:
                 page.add(item[0], self._executor.run_blocking(page, *item))
         finally:
             self._in_threads.discard(page)
-
-    async def _drop_cancelled(self, page: Page) -> None:
-        """A claimed page may be old: what was cancelled meanwhile does not run."""
-        try:
-            flags = await self._bus.cancelled([token_id for token_id, _ in page.delivery.tokens])
-        except Unavailable as exc:
-            log.debug("cancelled_unknown", error=str(exc))
-            return
-        page.drop(flags, failed(cancelled(), worker=self.id))
 
     def _split_soon(self, page: Page) -> None:
         if page.splitting is None and page.has_unstarted:

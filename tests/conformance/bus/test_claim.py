@@ -25,13 +25,21 @@ from .rig import (
 )
 
 LOST = b'{"port":"error"}'
+CANCELLED = b'{"port":"error","v":1}'
 
 
 async def claim(
     bus: Bus, *, idle_ms: int = 0, limit: int = 100, deliveries: int = 5, type: str = TYPE
 ) -> int:
     return await bus.claim(
-        0, type, "claimer", min_idle_ms=idle_ms, limit=limit, max_deliveries=deliveries, lost=LOST
+        0,
+        type,
+        "claimer",
+        min_idle_ms=idle_ms,
+        limit=limit,
+        max_deliveries=deliveries,
+        lost=LOST,
+        cancelled=CANCELLED,
     )
 
 
@@ -177,13 +185,14 @@ async def test_a_split_of_a_claimed_token_keeps_its_count(bus: Bus, writer: Writ
     assert (await take_one(bus)).deliveries == 3
 
 
-async def test_cancelled_tokens_are_dropped(bus: Bus, writer: Writer) -> None:
+async def test_cancelled_tokens_end_as_cancelled(bus: Bus, writer: Writer) -> None:
     page = tokens(3)
     await writer.commit(pages=[page])
     await take(bus)
     await writer.commit(cancelled=[page[1][0]])
     assert await claim(bus) == 1
     assert [d.tokens for d in await take(bus)] == [[page[0]], [page[2]]]
+    assert await done_tokens(bus) == [(page[1][0], CANCELLED)]
 
 
 async def test_cancelled_tokens_are_not_lost_either(bus: Bus, writer: Writer) -> None:
@@ -191,7 +200,14 @@ async def test_cancelled_tokens_are_not_lost_either(bus: Bus, writer: Writer) ->
     await take(bus)
     await writer.commit(cancelled=[token()[0]])
     assert await claim(bus, deliveries=1) == 1
-    assert await signals(bus) == []
+    assert await done_tokens(bus) == [(token()[0], CANCELLED)]
+
+
+async def test_cancels_tells_of_partitions_with_cancelled_tokens(bus: Bus, writer: Writer) -> None:
+    await own(bus, 1)
+    assert await bus.cancels([0, 1]) == [False, False]
+    await writer.commit(cancelled=[token("a")[0]])
+    assert await bus.cancels([1, 0]) == [False, True]
 
 
 async def test_cancelled_tells_each_token_in_order(bus: Bus, writer: Writer) -> None:

@@ -306,7 +306,7 @@ async def test_heartbeats_are_no_deliveries(bus: Bus, writer: Writer) -> None:
     for _ in range(5):
         await bus.heartbeat("w1", [(0, TYPE, delivery.id)])
     await bus.claim(
-        0, TYPE, "w2", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"lost"
+        0, TYPE, "w2", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"lost", cancelled=b"c"
     )  # fmt: skip
     assert (await take_one(bus, "w2")).deliveries == 2
 
@@ -334,7 +334,7 @@ async def test_workers_survive_a_server_that_lost_everything(rig: Rig) -> None:
     assert await bus.split(delivery, "w1", [], token()[0], [token("b")]) is False
     assert await bus.surrender(delivery, "w1") is False
     assert await bus.claim(
-        0, TYPE, "w2", min_idle_ms=0, limit=9, max_deliveries=5, lost=b""
+        0, TYPE, "w2", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"", cancelled=b"c"
     ) == 0  # fmt: skip
     assert await take(bus) == []
     writer = await own(bus)

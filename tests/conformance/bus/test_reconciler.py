@@ -38,7 +38,9 @@ async def test_a_claimed_token_is_found_without_its_count(bus: Bus) -> None:
     writer = await own(bus)
     await writer.commit(pages=[tokens(3)])
     await take(bus)
-    claimed = await bus.claim(0, TYPE, "w2", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"{}")
+    claimed = await bus.claim(
+        0, TYPE, "w2", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"{}", cancelled=b"c"
+    )
     assert claimed == 1
     assert await bus.task_tokens(0, TYPE, limit=TEN) == names(*tokens(3))
 

@@ -199,7 +199,7 @@ class SideBySide(RuleBasedStateMachine):
     def claim(self, p: int, type: str, idle_ms: int, limit: int, deliveries: int) -> None:
         self.both(
             "claim", p, type, "claimer", min_idle_ms=idle_ms, limit=limit,
-            max_deliveries=deliveries, lost=b"lost",
+            max_deliveries=deliveries, lost=b"lost", cancelled=b"c",
         )  # fmt: skip
 
     # ── everybody else ─────────────────────────────────────────────────────────────────────

@@ -74,7 +74,7 @@ def samples(keys: Keys, entry: Id) -> list[Sample]:
         Sample("surrender", [tasks, splits], [CONSUMER, entry, mark]),
         Sample("heartbeat", [tasks], [CONSUMER, 1, entry]),
         Sample("make_groups", [keys.tasks(0, "other")], []),
-        Sample("claim", [tasks, signals, splits, cancelled], [TYPE, 0, 10, 5, "{}"]),
+        Sample("claim", [tasks, signals, splits, cancelled], [TYPE, 0, 10, 5, "{}", "{}"]),
         Sample("commit", commit_keys(keys), commit_args()),
     ]
 

@@ -239,7 +239,9 @@ async def test_what_a_worker_holds_without_content_is_not_told(
     (held,) = await take(bus)
     client.xdel(Keys(key_prefix).tasks(0, TYPE), held.id)
     assert await bus.task_tokens(0, TYPE, limit=9) is None
-    await bus.claim(0, TYPE, "other", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"{}")
+    await bus.claim(
+        0, TYPE, "other", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"{}", cancelled=b"c"
+    )
     assert await bus.task_tokens(0, TYPE, limit=9) == set()
 
 

@@ -70,7 +70,9 @@ async def test_idle_time_starts_again_at_a_heartbeat(bus: MemoryBus, clock: Cloc
     (held,) = await take(bus)
 
     async def claim() -> int:
-        return await bus.claim(0, "http", "c", min_idle_ms=100, limit=9, max_deliveries=5, lost=b"")
+        return await bus.claim(
+            0, "http", "c", min_idle_ms=100, limit=9, max_deliveries=5, lost=b"", cancelled=b"c"
+        )
 
     clock.now += 99
     assert await claim() == 0

@@ -136,7 +136,14 @@ class Storm:
             with suppress(BusUnavailable):
                 for p in range(PARTITIONS):
                     await bus.claim(
-                        p, "noop", "w", min_idle_ms=100, limit=10, max_deliveries=50, lost=lost
+                        p,
+                        "noop",
+                        "w",
+                        min_idle_ms=100,
+                        limit=10,
+                        max_deliveries=50,
+                        lost=lost,
+                        cancelled=b"c",
                     )
                 for page in await bus.take(wanted, "w", count=5, block_ms=20):
                     if self.random.random() < 0.05:

@@ -11,6 +11,7 @@ import pytest
 from minuet.bus.api import Commit, Page
 from minuet.worker import Context, Result, node
 from minuet.worker.options import WorkerOptions
+from minuet.worker.wanted import FRESH_MS
 
 from .support import bench, output, running
 
@@ -272,13 +273,42 @@ async def test_a_claimed_page_does_not_run_what_was_cancelled() -> None:
     redelivered = await b.bus.take({"recorded": [0]}, "dead", count=9, block_ms=0)
     for again in redelivered:
         await b.bus.claim(
-            0, "recorded", "dead2", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"{}"
+            0,
+            "recorded",
+            "dead2",
+            min_idle_ms=0,
+            limit=9,
+            max_deliveries=5,
+            lost=b"{}",
+            cancelled=b"c",
         )
         assert again.type == "recorded"
     await b.emit(cancelled=[page[0][0]])
     async with running(b.worker()):
         await b.collect(2)
     assert ran == [1]
+
+
+async def test_what_was_cancelled_in_the_stream_ends_unrun() -> None:
+    ran = []
+
+    @node("queued_up", effect="pure")
+    async def queued_up(n: int) -> None:
+        ran.append(n)
+
+    b = bench(queued_up)
+    page = [b.token("queued_up", {"n": n}) for n in range(3)]
+    alone = b.token("queued_up", {"n": 3})
+    await b.emit(page, [alone])
+    await b.emit(cancelled=[page[1][0], alone[0]])
+    await asyncio.sleep(2 * FRESH_MS / 1000)  # entry ids tell real time
+    async with running(b.worker()):
+        outcomes = await b.collect(4)
+    assert ran == [0, 2]
+    for token_id in (page[1][0], alone[0]):
+        failure = outcomes[token_id].failure
+        assert failure is not None
+        assert failure.code == "cancelled"
 
 
 async def test_entries_of_a_dead_worker_are_claimed_and_run() -> None:
@@ -298,7 +328,14 @@ async def test_a_poison_token_ends_as_worker_lost() -> None:
         assert await b.bus.take({"double": [0]}, f"dead{attempt}", count=1, block_ms=0)
         if attempt == 0:
             await b.bus.claim(
-                0, "double", "x", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"{}"
+                0,
+                "double",
+                "x",
+                min_idle_ms=0,
+                limit=9,
+                max_deliveries=5,
+                lost=b"{}",
+                cancelled=b"c",
             )
     async with running(b.worker(lease_ms=50, heartbeat_ms=15, max_deliveries=2)):
         outcome = (await b.collect(1))[token_id]
@@ -331,7 +368,14 @@ async def test_an_entry_that_went_to_another_worker_is_stopped_and_not_reported(
     async with running(b.worker(heartbeat_ms=30)):
         await started.wait()
         await b.bus.claim(
-            0, "taken_away", "thief", min_idle_ms=0, limit=9, max_deliveries=5, lost=b"{}"
+            0,
+            "taken_away",
+            "thief",
+            min_idle_ms=0,
+            limit=9,
+            max_deliveries=5,
+            lost=b"{}",
+            cancelled=b"c",
         )
         async with asyncio.timeout(2):
             await stopped.wait()
