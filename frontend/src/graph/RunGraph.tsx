@@ -4,20 +4,20 @@ import {
   BackgroundVariant,
   Controls,
   type Edge,
+  getViewportForBounds,
   ReactFlow,
   ReactFlowProvider,
-  useNodesInitialized,
   useReactFlow,
   useStore,
 } from '@xyflow/react'
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { isWriting } from '@/app/useGlobalKeys'
-import type { WorkflowDocument } from '@/model/document'
+import type { Place, WorkflowDocument } from '@/model/document'
 import type { NodeView } from '@/model/run-fold'
 import type { PatchMark } from '@/model/run-overlay'
 import { useTheme } from '@/store/theme'
 import { type CardNode, cardsOf, edgesOf, keptAlike } from './elements'
-import { type Direction, directionFor, layoutRun } from './layout'
+import { boundsOf, type Direction, directionFor, layoutRun } from './layout'
 import { RunCard } from './RunCard'
 
 interface RunGraphProps {
@@ -30,7 +30,9 @@ interface RunGraphProps {
 
 const NODE_TYPES = { card: RunCard }
 /** Below, the controls have their place. */
-const FIT = { padding: { x: '24px', top: '24px', bottom: '60px' }, maxZoom: 1 } as const
+const PADDING = { x: '24px', top: '24px', bottom: '60px' } as const
+const MIN_ZOOM = 0.05
+const FIT = { padding: PADDING, minZoom: MIN_ZOOM, maxZoom: 1 }
 /** Fewer are drawn at once than looked for. */
 const MANY_NODES = 150
 
@@ -81,7 +83,7 @@ function Canvas(props: RunGraphProps & { direction: Direction }) {
       nodeTypes={NODE_TYPES}
       fitView
       fitViewOptions={FIT}
-      minZoom={0.05}
+      minZoom={MIN_ZOOM}
       maxZoom={1.5}
       nodesDraggable={false}
       nodesConnectable={false}
@@ -108,24 +110,29 @@ function Canvas(props: RunGraphProps & { direction: Direction }) {
   )
 }
 
-/** Keep everything in sight until a person moves the view; `F` brings it back. */
-function useFit(places: unknown) {
+/** Keep everything in sight until a person moves the view; `F` brings it back. It knows the places,
+ * so it need not wait until the cards are drawn and measured. */
+function useFit(places: ReadonlyMap<string, Place>) {
   const wasMoved = useRef(false)
-  const isReady = useNodesInitialized()
-  const { fitView } = useReactFlow()
-  const pane = useStore(({ width, height }) => `${width} ${height}`)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: new places and a new size are occasions
+  const { setViewport, viewportInitialized } = useReactFlow()
+  const width = useStore((state) => state.width)
+  const height = useStore((state) => state.height)
+  const showAll = useCallback(() => {
+    if (!viewportInitialized || width === 0 || height === 0) return
+    const bounds = boundsOf(places)
+    void setViewport(getViewportForBounds(bounds, width, height, MIN_ZOOM, 1, PADDING))
+  }, [places, width, height, setViewport, viewportInitialized])
   useEffect(() => {
-    if (isReady && !wasMoved.current) void fitView(FIT)
-  }, [places, pane, isReady, fitView])
+    if (!wasMoved.current) showAll()
+  }, [showAll])
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.key !== 'f' || event.ctrlKey || event.metaKey || isWriting(event.target)) return
       wasMoved.current = false
-      void fitView(FIT)
+      showAll()
     }
     window.addEventListener('keydown', onKey)
     return () => window.removeEventListener('keydown', onKey)
-  }, [fitView])
+  }, [showAll])
   return wasMoved
 }

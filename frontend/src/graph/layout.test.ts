@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { WorkflowDocument } from '@/model/document'
-import { directionFor, layoutRun } from './layout'
+import { boundsOf, directionFor, layoutRun } from './layout'
 
 const PANE = { width: 700, height: 640 }
 
@@ -43,4 +43,12 @@ it('puts one step under the other, or beside it', () => {
   expect(placeOf('down', 'b').y).toBeGreaterThan(placeOf('down', 'a').y)
   expect(placeOf('right', 'b').y).toBe(placeOf('right', 'a').y)
   expect(placeOf('right', 'b').x).toBeGreaterThan(placeOf('right', 'a').x)
+})
+
+it('puts a rectangle around all cards', () => {
+  const places = new Map([
+    ['a', { x: -20, y: 0 }],
+    ['b', { x: 300, y: 120 }],
+  ])
+  expect(boundsOf(places)).toEqual({ x: -20, y: 0, width: 520, height: 176 })
 })

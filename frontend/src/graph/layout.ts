@@ -50,16 +50,21 @@ export interface Size {
 export function directionFor(document: WorkflowDocument, pane: Size): Direction {
   if (document.nodes.length > CHOICE_NODES) return 'right'
   const zoomOf = (direction: Direction): number => {
-    const { width, height } = sizeOf(layoutRun(document, direction))
+    const { width, height } = boundsOf(layoutRun(document, direction))
     return Math.min(pane.width / width, pane.height / height)
   }
   return zoomOf('down') > zoomOf('right') ? 'down' : 'right'
 }
 
-function sizeOf(places: ReadonlyMap<string, Place>): Size {
-  const all = [...places.values()]
-  return {
-    width: CARD_WIDTH + Math.max(0, ...all.map(({ x }) => x)),
-    height: CARD_HEIGHT + Math.max(0, ...all.map(({ y }) => y)),
+/** The rectangle around all cards. */
+export function boundsOf(places: ReadonlyMap<string, Place>): Place & Size {
+  const bounds = { left: 0, top: 0, right: 0, bottom: 0 }
+  for (const { x, y } of places.values()) {
+    bounds.left = Math.min(bounds.left, x)
+    bounds.top = Math.min(bounds.top, y)
+    bounds.right = Math.max(bounds.right, x)
+    bounds.bottom = Math.max(bounds.bottom, y)
   }
+  const { left, top, right, bottom } = bounds
+  return { x: left, y: top, width: right - left + CARD_WIDTH, height: bottom - top + CARD_HEIGHT }
 }
