@@ -20,7 +20,7 @@ export function PatchList({ patches }: { patches: readonly PatchView[] }) {
   return (
     <ol className="flex flex-col gap-3 p-4">
       {patches.map((patch) => (
-        <li key={patch.patch}>
+        <li key={`${patch.patch} ${patch.number}`}>
           <PatchCard patch={patch} now={now} />
         </li>
       ))}
