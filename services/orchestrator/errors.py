@@ -11,6 +11,7 @@ InvalidInput
 ├── Forbidden              the principal may not do this
 ├── InvalidPayload         what was decided on does not fit the approval's form; carries the faults
 ├── RunEnded               the run ended before the command reached it; carries its status
+├── CommandRefused         the run is in another state than the command wants; carries the reason
 ├── PatchRefused           the run cannot take the patch; carries the reason and every fault
 └── AlreadyDecided         the approval is closed; carries by whom, how and when
 """
@@ -60,6 +61,16 @@ class RunEnded(Conflict):
     def __init__(self, message: str, *, status: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class CommandRefused(Conflict):
+    """`reason` is paused, not_paused, ending or too_many_messages."""
+
+    code = "command_refused"
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class PatchRefused(Conflict):

@@ -24,6 +24,7 @@ from minuet.model.errors import (
 
 from .errors import (
     AlreadyDecided,
+    CommandRefused,
     InvalidPayload,
     PatchRefused,
     PreconditionFailed,
@@ -55,6 +56,7 @@ KINDS: Final = {
     "method_not_allowed": Kind("method-not-allowed", 405, "The method is not supported here"),
     "conflict": Kind("conflict", 409, "The thing is in another state"),
     "run_ended": Kind("run-ended", 409, "The run has ended"),
+    "command_refused": Kind("command-refused", 409, "The run cannot take the command now"),
     "already_decided": Kind("already-decided", 409, "The approval is closed"),
     "patch_refused": Kind("patch-refused", 409, "The run cannot take the patch"),
     "precondition_failed": Kind("precondition-failed", 412, "Somebody else changed it meanwhile"),
@@ -101,7 +103,7 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """The body of every answer of 400 and above. `incident` is in the log of a 500, `reason` says
-    why a patch was refused."""
+    why a command or a patch was refused."""
 
     type: str
     title: str
@@ -156,7 +158,7 @@ def _respond(
         errors=_faults(error)[:MAX_ERRORS],
         run_status=error.status if isinstance(error, RunEnded) else None,
         decided=_decided(error),
-        reason=error.reason if isinstance(error, PatchRefused) else None,
+        reason=error.reason if isinstance(error, PatchRefused | CommandRefused) else None,
         incident=incident,
     )
     return Response(

@@ -29,7 +29,7 @@ from minuet.store.runs import StartRow
 from .admission import Admission
 from .metrics import RELAY_FAILED, RELAYED, UNCONFIRMED
 from .ports import Bus, Cas
-from .start import start_of
+from .start import blobs_of, start_of
 
 log = structlog.get_logger(__name__)
 
@@ -172,9 +172,7 @@ def start_parcel(row: StartRow) -> Parcel:
         start = start_of(row, not_after=not_after)
         return [("k", b"start"), ("s", msgspec.json.encode(start))]
 
-    inputs = (row.inputs_ref["$cas"],) if row.inputs_ref else ()
-    blobs = (row.ir_digest, *inputs)
-    return Parcel(row.partition, row.tenant, True, blobs, fields)
+    return Parcel(row.partition, row.tenant, True, blobs_of(row), fields)
 
 
 def command_parcel(p: int, tenant: str, row: CommandRow) -> Parcel:

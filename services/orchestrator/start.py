@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from minuet.model.signal import Start
+from minuet.model.signal import Kept, Start
 from minuet.model.token import CasRef
 from minuet.store.runs import StartRow
+
+_decode_kept = msgspec.json.Decoder(dict[str, Kept]).decode
 
 
 def start_of(row: StartRow, *, not_after: int = 0) -> Start:
@@ -22,4 +24,14 @@ def start_of(row: StartRow, *, not_after: int = 0) -> Start:
         values=row.start_values or {},
         traceparent=row.traceparent,
         not_after=not_after,
+        retry_of=row.retry_of,
+        kept=_decode_kept(row.kept) if row.kept else {},
     )
+
+
+def blobs_of(row: StartRow) -> tuple[str, ...]:
+    """Digests of the blobs that the start names: whoever reads it will want them soon."""
+    inputs = (row.inputs_ref["$cas"],) if row.inputs_ref else ()
+    kept = _decode_kept(row.kept).values() if row.kept else ()
+    refs = {each.output_ref.digest for each in kept if each.output_ref is not None}
+    return (row.ir_digest, *inputs, *sorted(refs))

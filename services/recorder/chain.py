@@ -81,8 +81,8 @@ def judge(
 
 
 def _follows(record: TransitionRecord, head: RunHead) -> bool:
-    reopens = head.status >= ENDED > record.status
-    return record.prev == head.last_commit and record.first_seq == head.seq + 1 and not reopens
+    rewrites_end = head.status >= ENDED and record.status != head.status
+    return record.prev == head.last_commit and record.first_seq == head.seq + 1 and not rewrites_end
 
 
 def _judge_past(verdict: Verdict, item: Recordable, head: RunHead, commit: str | None) -> None:

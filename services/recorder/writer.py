@@ -15,7 +15,7 @@ from minuet.store.blobs import Key, insert_blobs
 from minuet.store.database import Database
 from minuet.store.history import NewDeadLetter
 
-from . import approvals, metrics, patches
+from . import approvals, metrics, patches, refusals
 from .chain import Recordable, Verdict, doubtful, judge
 from .references import fetch_missing
 
@@ -115,6 +115,7 @@ async def _apply(c: Connection, verdict: Verdict) -> None:
         await history.project(c, list(verdict.projections.values()))
         await approvals.project(c, verdict)
         await patches.project(c, verdict)
+        await refusals.project(c, verdict)
     if verdict.forks:
         await history.request_restores(c, list(verdict.forks))
     if verdict.unknown:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -33,7 +34,7 @@ class PendingRun(msgspec.Struct, frozen=True):
 
 
 class CommandState(msgspec.Struct, frozen=True):
-    """A command with what is recorded of its run."""
+    """A command with what is recorded of its run. `refused` is why its owner did not apply it."""
 
     number: int
     name: str
@@ -41,6 +42,15 @@ class CommandState(msgspec.Struct, frozen=True):
     created_at: datetime
     cmd: int
     status: int
+    refused: str | None
+
+
+class Refusal(NamedTuple):
+    """Why a command was not applied, in the order of the parameters of its update."""
+
+    run_id: str
+    number: int
+    reason: str
 
 
 _COMMAND = "run_id, number, name, data, principal, created_at"
@@ -99,7 +109,8 @@ async def find_command(c: Connection, run: str, idempotency_key: str) -> Command
 
 async def get_command(c: Connection, tenant: str, run: str, number: int) -> CommandState | None:
     row = await c.fetchrow(
-        "select k.number, k.name, k.principal, k.created_at, r.cmd, r.status from commands k "
+        "select k.number, k.name, k.principal, k.created_at, r.cmd, r.status, k.refused "
+        "from commands k "
         "join runs r on r.id = k.run_id where r.tenant = $1 and k.run_id = $2 and k.number = $3",
         tenant, run, number,
     )  # fmt: skip
@@ -144,6 +155,27 @@ async def count_unconfirmed(c: Connection) -> int:
     """Live runs with a command that no recorded transition confirms yet (gauge)."""
     return int(
         await c.fetchval("select count(*) from runs where cmd < last_command and status < 6") or 0
+    )
+
+
+async def has_cancel(c: Connection, run: str, *, before: int) -> bool:
+    """Whether a cancel with a lower number was applied, or will be."""
+    return bool(
+        await c.fetchval(
+            "select exists (select from commands where run_id = $1 and number < $2 "
+            "and name = 'cancel' and refused is null)",
+            run, before,
+        )
+    )  # fmt: skip
+
+
+async def mark_refused(c: Connection, refused: Sequence[Refusal]) -> None:
+    """Commands of child runs have no row: theirs are passed over."""
+    await c.execute(
+        "update commands k set refused = e.reason "
+        "from unnest($1::text[], $2::int[], $3::text[]) as e (run, number, reason) "
+        "where k.run_id = e.run and k.number = e.number",
+        *(list(column) for column in zip(*refused, strict=True)),
     )
 
 

@@ -133,10 +133,10 @@ async def progress_of_run(c: Connection, run: str, *, after: int, limit: int) ->
 async def list_dead_letters(
     c: Connection, tenant: str, *, before: int | None, limit: int
 ) -> list[DeadLetterRow]:
-    """Newest first, without those that were discarded; one more than `limit` if more follow."""
+    """Newest first, without those that were settled; one more than `limit` if more follow."""
     rows = await c.fetch(
         "select id, run_id, node, kind, data, created_at from dead_letters "
-        "where tenant = $1 and discarded_at is null and ($2::bigint is null or id < $2) "
+        "where tenant = $1 and settlement is null and ($2::bigint is null or id < $2) "
         "order by id desc limit $3",
         tenant, before, limit + 1,
     )  # fmt: skip

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class NewRun:
     """An accepted run as it is first written. Exactly one of `inputs` (canonical JSON) and
-    `inputs_ref` is set; `start_values` goes with the latter."""
+    `inputs_ref` is set; `start_values` goes with the latter. `kept` is the JSON of what is taken
+    over from the run `retry_of`: {node: Kept}."""
 
     id: str
     tenant: str
@@ -39,6 +40,8 @@ class NewRun:
     idempotency_key: str | None = None
     request_digest: str | None = None
     traceparent: str | None = None
+    retry_of: str | None = None
+    kept: bytes | None = None
 
 
 class StartRow(msgspec.Struct, frozen=True):
@@ -55,6 +58,8 @@ class StartRow(msgspec.Struct, frozen=True):
     inputs_ref: dict[str, Any] | None
     start_values: dict[str, Any] | None
     traceparent: str | None
+    retry_of: str | None = None
+    kept: bytes | None = None
 
 
 class RunRow(msgspec.Struct, frozen=True):
@@ -125,22 +130,23 @@ where {} order by accepted_at desc, id desc limit $2
 """
 
 START_COLUMNS = """r.id, r.tenant, r.partition, r.workflow, r.version, r.ir_digest, r.accepted_at,
- r.inputs, r.inputs_ref, r.start_values, r.traceparent"""
+ r.inputs, r.inputs_ref, r.start_values, r.traceparent, r.retry_of, r.kept"""
 
 _INSERT = """
 with new as (
   insert into runs (id, tenant, partition, workflow, version, document_digest, ir_digest, status,
     principal, accepted_at, relayed_at, inputs, inputs_ref, start_values, labels, idempotency_key,
-    request_digest, traceparent)
+    request_digest, traceparent, retry_of, kept)
   select n.id, n.tenant, n.partition, n.workflow, n.version, n.document_digest, n.ir_digest, 0,
     n.principal, n.accepted_at, n.accepted_at, n.inputs, n.inputs_ref::jsonb,
-    n.start_values::jsonb, n.labels::jsonb, n.idempotency_key, n.request_digest, n.traceparent
+    n.start_values::jsonb, n.labels::jsonb, n.idempotency_key, n.request_digest, n.traceparent,
+    n.retry_of, n.kept
   from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::int[], $6::text[], $7::text[],
     $8::text[], $9::timestamptz[], $10::bytea[], $11::text[], $12::text[], $13::text[],
-    $14::text[], $15::text[], $16::text[])
+    $14::text[], $15::text[], $16::text[], $17::text[], $18::bytea[])
     as n (id, tenant, partition, workflow, version, document_digest, ir_digest, principal,
       accepted_at, inputs, inputs_ref, start_values, labels, idempotency_key, request_digest,
-      traceparent)
+      traceparent, retry_of, kept)
   order by n.tenant, n.idempotency_key
   on conflict do nothing
   returning id, principal, idempotency_key, accepted_at
@@ -180,6 +186,8 @@ async def insert_runs(c: Connection, runs: Sequence[NewRun]) -> set[str]:
         [r.idempotency_key for r in runs],
         [r.request_digest for r in runs],
         [r.traceparent for r in runs],
+        [r.retry_of for r in runs],
+        [r.kept for r in runs],
     )
     return {row["id"] for row in rows}
 

@@ -91,8 +91,9 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class CommandView(msgspec.Struct, frozen=True):
-    """`state` is `accepted` until a recorded transition confirms the command (`recorded`), or
-    `overtaken` if the run ended before it was applied. `status` is that of the run."""
+    """`state` is `accepted` until a recorded transition confirms the command (`recorded`) or
+    refuses it (`refused`, with the `reason`), or `overtaken` if the run ended before it was
+    applied. `status` is that of the run."""
 
     run: str
     number: int
@@ -101,6 +102,7 @@ class CommandView(msgspec.Struct, frozen=True):
     created_at: datetime
     state: str
     status: str
+    reason: str | None = None
 
 
 class RunPage(msgspec.Struct, frozen=True):

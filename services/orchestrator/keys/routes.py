@@ -13,7 +13,7 @@ from minuet.views.keys import KeyPage, KeyView, MadeKey
 from ..bodies import read_body
 from ..core import FromCore
 from ..responses import problems, render
-from ..runs.routes import Cursor, Limit
+from ..runs.parameters import Cursor, Limit
 from .schemas import KeyBody
 
 ApiRequest = Request[Any, Any, Any]

@@ -13,7 +13,7 @@ from minuet.views.schemas import CommandView
 from ..bodies import read_body
 from ..core import FromCore
 from ..responses import answers, problems, render
-from ..runs.routes import Cursor, Key, Limit
+from ..runs.parameters import Cursor, Key, Limit
 from ..runs.starting import check_key
 from .schemas import PatchBody, PatchPage, PatchView
 

@@ -17,7 +17,7 @@ from minuet.store.runs import Progress
 from minuet.views.schemas import CommandView
 
 from ..auth import Principal
-from ..errors import KeyReused, RunEnded
+from ..errors import CommandRefused, KeyReused, RunEnded
 from ..metrics import COMMANDS_ACCEPTED
 from ..recorded import Recorded
 from ..relay import Relay
@@ -48,17 +48,50 @@ class Commander:
     async def cancel(
         self, principal: Principal, run: str, *, data: dict[str, Any], key: str | None
     ) -> tuple[CommandView, bool]:
-        """The command, and whether it is recorded; it is accepted in any case.
+        """The command, and whether it is recorded; it is accepted in any case. Its `status` tells
+        whether the run's workers have let go yet. Cancelling twice is harmless.
 
-        Raises NotFound, and RunEnded if the run ended before the command could be applied.
+        Raises NotFound, RunEnded if the run ended before the command could be applied, and
+        CommandRefused if it is ending in another way already.
         """
         await self._runs.row(principal, run)
-        sent = await self.send(principal, run, "cancel", data, key)
+        sent = await self._sent(principal, run, "cancel", data, key)
+        if sent.progress is not None:
+            _judge_cancel(run, sent.number, sent.progress)
+        view = await self.command(principal, run, sent.number)
+        if view.reason is not None and not await self._is_cancelled(run, sent.number):
+            raise _refused(view)
+        return view, sent.progress is not None
+
+    async def order(
+        self, principal: Principal, run: str, name: str, *, data: dict[str, Any], key: str | None
+    ) -> tuple[CommandView, bool]:
+        """Pause, resume or message: the command, and whether it is recorded that it was applied; it
+        is accepted otherwise, and may still be refused.
+
+        Raises NotFound, RunEnded, CommandRefused.
+        """
+        await self._runs.row(principal, run)
+        sent = await self._sent(principal, run, name, data, key)
+        if sent.progress is not None and sent.progress.cmd < sent.number:
+            raise _ended(run, sent.progress.status)
+        view = await self.command(principal, run, sent.number)
+        if view.reason is not None:
+            raise _refused(view)
+        return view, sent.progress is not None
+
+    async def _sent(
+        self, principal: Principal, run: str, name: str, data: dict[str, Any], key: str | None
+    ) -> Sent:
+        """Raises RunEnded."""
+        sent = await self.send(principal, run, name, data, key)
         if sent is None:
             raise _ended(run, (await self._runs.row(principal, run)).status)
-        if sent.progress is not None:
-            _judge(run, sent.number, sent.progress)
-        return await self.command(principal, run, sent.number), sent.progress is not None
+        return sent
+
+    async def _is_cancelled(self, run: str, before: int) -> bool:
+        async with self._db.connection() as c:
+            return await commands.has_cancel(c, run, before=before)
 
     async def send(
         self,
@@ -132,7 +165,7 @@ def _check_same(found: CommandRow, name: str, data: dict[str, Any]) -> None:
         )
 
 
-def _judge(run: str, number: int, progress: Progress) -> None:
+def _judge_cancel(run: str, number: int, progress: Progress) -> None:
     """Raises RunEnded if the run did not end by this command."""
     status = RunStatus(progress.status)
     if status.ended and (progress.cmd < number or status is not RunStatus.CANCELLED):
@@ -147,10 +180,27 @@ def _ended(run: str, status: int) -> RunEnded:
 def _view(run: str, state: CommandState) -> CommandView:
     status = RunStatus(state.status)
     progress = "accepted"
-    if state.cmd >= state.number:
+    if state.refused is not None:
+        progress = "refused"
+    elif state.cmd >= state.number:
         progress = "recorded"
     elif status.ended:
         progress = "overtaken"
     return CommandView(
-        run, state.number, state.name, state.principal, state.created_at, progress, status.word
-    )
+        run, state.number, state.name, state.principal, state.created_at, progress, status.word,
+        state.refused,
+    )  # fmt: skip
+
+
+_REASONS: Final = {
+    "paused": "it is paused already",
+    "not_paused": "it is not paused",
+    "ending": "it is {status}: nothing changes how it ends",
+    "too_many_messages": "too many messages are kept for it that nothing waited for",
+}
+
+
+def _refused(view: CommandView) -> CommandRefused:
+    reason = view.reason or ""
+    told = _REASONS.get(reason, reason).format(status=view.status)
+    return CommandRefused(f"run {view.run} cannot take this {view.name}: {told}", reason=reason)

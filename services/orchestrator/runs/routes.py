@@ -10,7 +10,7 @@ from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParam
 
 from minuet.model.errors import InvalidInput
 from minuet.model.status import NODE_STATUS_BY_WORD
-from minuet.store.page import DEFAULT_LIMIT, MAX_LIMIT
+from minuet.store.page import DEFAULT_LIMIT
 from minuet.views.schemas import (
     Accepted,
     CommandView,
@@ -25,17 +25,12 @@ from minuet.views.schemas import (
 from ..bodies import check_media_type, convert, parse_strictly, read_bytes
 from ..core import FromCore
 from ..responses import answers, problems, render
-from .schemas import CancelBody, NodePage, StartBody, TurnPage
-from .starting import check_key
+from .control import handlers as control
+from .parameters import Cursor, Key, Limit
+from .schemas import NodePage, StartBody, TurnPage
 
 ApiRequest = Request[Any, Any, Any]
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Most items of a page")]
 EventLimit = Annotated[int, QueryParameter(ge=1, le=1000, description="Most events of a page")]
-Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
-Key = Annotated[
-    str | None,
-    HeaderParameter(name="Idempotency-Key", description="The same key again gives the same answer"),
-]
 
 MAX_WAIT_S: Final = 60.0
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
@@ -225,33 +220,6 @@ async def get_document(
     return Response(data, media_type="application/json", headers={"ETag": f'"{digest}"'})
 
 
-@post(
-    "/{run_id:str}/cancel",
-    status_code=200,
-    responses=problems(401, 404, 409, 413, 415, 422, 503) | answers(s202=CommandView),
-    opt={"body": CancelBody, "optional": True},
-    summary="Cancel a run",
-)
-async def cancel_run(
-    core: FromCore, request: ApiRequest, run_id: FromPath[str], idempotency_key: Key = None
-) -> Response[CommandView]:
-    """200 when it is recorded that the run is cancelled, 409 if the run had ended before, and
-    202 with the address of the command if neither is recorded within ten seconds."""
-    data = await read_bytes(request, core.settings.max_body_bytes)
-    body = CancelBody()
-    if data:
-        check_media_type(request, "application/json")
-        body = convert(parse_strictly(data), CancelBody)
-    command, recorded = await core.commander.cancel(
-        request.user,
-        run_id,
-        data={"reason": body.reason} if body.reason else {},
-        key=check_key(idempotency_key),
-    )
-    headers = {"Location": f"/api/v1/runs/{run_id}/commands/{command.number}"}
-    return render(command, 200 if recorded else 202, headers)
-
-
 @get(
     "/{run_id:str}/commands/{number:int}",
     responses=problems(401, 404, 503),
@@ -271,7 +239,7 @@ router = Router(
     "/runs",
     route_handlers=[
         start_run, list_runs, get_run, list_nodes, get_node, get_logs, get_turns, get_events,
-        get_live, get_document, cancel_run, get_command,
+        get_live, get_document, get_command, *control,
     ],
     tags=["Runs"],
 )  # fmt: skip

@@ -24,8 +24,23 @@ class StartBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     labels: Annotated[dict[Label, Label], Meta(max_length=50)] = {}
 
 
+Reason = Annotated[str, Meta(max_length=2000, pattern=NO_NUL)]
+
+
 class CancelBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    reason: Annotated[str, Meta(max_length=2000, pattern=NO_NUL)] = ""
+    reason: Reason = ""
+
+
+class ReasonBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why, for whoever reads the history."""
+
+    reason: Reason = ""
+
+
+class MessageBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`data` goes on to the node that waits; at most 64 KiB as canonical JSON."""
+
+    data: Any = None
 
 
 class NodePage(msgspec.Struct, frozen=True):

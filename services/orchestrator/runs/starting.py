@@ -197,4 +197,6 @@ def start_row(run: NewRun) -> StartRow:
         inputs_ref=msgspec.to_builtins(run.inputs_ref) if run.inputs_ref else None,
         start_values=run.start_values,
         traceparent=run.traceparent,
+        retry_of=run.retry_of,
+        kept=run.kept,
     )

@@ -12,6 +12,7 @@ from minuet.model.canonical import digest
 from minuet.model.errors import BusUnavailable
 from minuet.model.event import Event
 from minuet.services.recorder.recorder import Recorder
+from minuet.store import commands
 from minuet.store.database import Database
 from tests.support.records import TENANT, Owner, accept, ending, run_named, transition
 
@@ -234,3 +235,19 @@ async def test_recorded_runs_are_announced(
     await recorder.turn()
     async with asyncio.timeout(5):
         assert await heard == f'{{"runs":[["{RUN}",1,0,1]]}}'.encode()
+
+
+async def test_a_refused_command_is_marked_with_its_reason(
+    database: Database, database_url: str, owner: Owner, recorder: Recorder
+) -> None:
+    await accept(database_url, RUN)
+    async with database.transaction() as c:
+        for name in ("pause", "pause"):
+            await commands.add_command(c, RUN, name, tenant=TENANT, principal="anna", data={})
+    refused = {"number": 2, "name": "pause", "reason": "paused"}
+    events = [Event("run.paused", data={"number": 1}), Event("command.refused", data=refused)]
+    await owner.commit(transition(RUN, seq=2, events=events, cmd=2))
+    await recorder.turn()
+    async with database.connection() as c:
+        states = [await commands.get_command(c, TENANT, RUN, number) for number in (1, 2)]
+    assert [state and state.refused for state in states] == [None, "paused"]

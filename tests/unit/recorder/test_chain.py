@@ -94,6 +94,11 @@ def test_an_ended_run_is_not_opened_again() -> None:
     assert (kept(verdict), set(verdict.forks)) == ([], {RUN})
 
 
+def test_how_a_run_ended_is_never_overwritten() -> None:
+    verdict = judge([end("c3", 3, "c2")], at(2, "c2", int(RunStatus.CANCELLED)), {})
+    assert (kept(verdict), set(verdict.forks)) == ([], {RUN})
+
+
 def test_a_run_that_nobody_accepted_is_set_aside() -> None:
     stranger = item("c1", 1, run="0-stranger")
     verdict = judge([stranger, item("c1", 1)], new(), {})
