@@ -221,7 +221,7 @@ def test_steps_that_were_only_moved_stay_where_they_were_put(
     page.mouse.move(720, 900, steps=4)
     page.mouse.up()
     page.keyboard.press("Control+S")
-    expect(page.get_by_text("v1 is drawn anew")).to_be_visible()
+    expect(page.get_by_text("v1 is drawn anew").first).to_be_visible()  # and read aloud
     kept = rig.get("/workflows/moved")
     assert (kept["version"], kept["digest"]) == (saved["version"], saved["digest"])
     place = {node["id"]: node.get("ui") for node in kept["document"]["nodes"]}["there"]
