@@ -87,6 +87,8 @@ class Reads:
                 yield f"{at}/loop/while", -1 - edge.source, edge.loop_reads
         if self._draft.output_reads:
             yield "/outputs", None, self._draft.output_reads
+        if self._draft.key_reads:
+            yield "/concurrency/key", None, self._draft.key_reads
 
     def _check_node(self, at: str, reader: int | None, name: str) -> None:
         read = self._draft.by_id.get(name)

@@ -18,6 +18,7 @@ from minuet.model.json import MAX_BYTES, MAX_DEPTH, is_too_deep
 from minuet.model.node_type import NodeType
 
 from .builtin import builtin_node_types
+from .checks_concurrency import check_concurrency
 from .checks_config import Configs
 from .checks_graph import check_edges
 from .checks_inputs import check_inputs_schema, validate_inputs
@@ -88,6 +89,7 @@ def _check(draft: Draft, types: Mapping[str, NodeType], faults: Faults) -> None:
     Configs(draft, faults).check()
     check_conditions(draft, faults)
     check_outputs(draft, faults)
+    check_concurrency(draft, faults)
     Reads(draft, faults).check()
 
 

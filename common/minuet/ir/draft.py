@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from minuet.model.document import Edge, Node, Settings, Workflow
+from minuet.model.document import Concurrency, Edge, Node, Settings, Workflow
 from minuet.model.node_type import NodeType
 from minuet.model.status import APPROVED, SUCCESS
 from minuet.schemas import load
@@ -78,6 +78,8 @@ class Draft:
     outputs: Json = None
     by_id: dict[str, int] = field(default_factory=dict)
     output_reads: tuple[tuple[str, ...], ...] = ()
+    concurrency: Concurrency | None = None
+    key_reads: tuple[tuple[str, ...], ...] = ()
     loops: Loops | None = None
 
     def port_of(self, each: EdgeDraft) -> str:
@@ -135,6 +137,7 @@ def read_draft(document: Json, faults: Faults) -> Draft:
             settings=workflow.settings,
             inputs=workflow.inputs,
             outputs=workflow.outputs,
+            concurrency=workflow.concurrency,
         )
     return _salvage(document, [fault.path for fault in found])
 
@@ -165,6 +168,7 @@ def _salvage(document: Json, faulty: Iterable[Path]) -> Draft:
         settings=settings,
         inputs=None if "/inputs" in bad else whole.get("inputs"),
         outputs=whole.get("outputs"),
+        concurrency=_convert(whole.get("concurrency"), "/concurrency", bad, Concurrency),
     )
 
 
