@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -40,6 +40,21 @@ from .schemas import StartBody
 INLINE_BYTES: Final = 64 * 1024
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Asking(NamedTuple):
+    """What a request for a run brings beside its content, and the digest of that."""
+
+    key: str | None
+    digest: str | None
+    traceparent: str | None
+
+
+class Seed(NamedTuple):
+    """What a run takes over from the run `retry_of`: JSON of {node: Kept}."""
+
+    retry_of: str
+    kept: bytes | None
 
 
 class Starter:
@@ -80,21 +95,39 @@ class Starter:
 
         Raises Overloaded, InvalidInput and its kinds, StoreUnavailable.
         """
-        request_digest = digest(canonical_json(body)) if check_key(key) else None
-        if key and (found := await self._find(principal, key, request_digest)):
+        asking = asking_for(body, key=key, traceparent=traceparent)
+        if found := await self.earlier(principal, asking):
             return found
-        self._admission.check()
+        self.check_load()
         definition = await self._define(principal, body, size_bytes)
-        validate_inputs(definition.ir, body.inputs)
-        run = await self._draft(principal, body, definition)
+        return await self.begin(principal, definition, body.inputs, body.labels, asking)
+
+    def check_load(self) -> None:
+        """Raises Overloaded."""
+        self._admission.check()
+
+    async def begin(
+        self,
+        principal: Principal,
+        definition: Definition,
+        inputs: dict[str, Any],
+        labels: dict[str, str],
+        asking: Asking,
+        seed: Seed | None = None,
+    ) -> Accepted:
+        """Accept a run of what is defined. Raises InvalidInputs, StoreUnavailable."""
+        validate_inputs(definition.ir, inputs)
+        run = await self._draft(principal, definition, inputs, labels)
         run = replace(
             run,
-            idempotency_key=key,
-            request_digest=request_digest,
-            traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent or "") else None,
+            idempotency_key=asking.key,
+            request_digest=asking.digest,
+            traceparent=asking.traceparent,
+            retry_of=seed and seed.retry_of,
+            kept=seed and seed.kept,
         )
         if not await self._intake.accept(run):
-            return await self._other(principal, key, request_digest)
+            return await self._other(principal, asking)
         self._relay.offer_start(start_row(run))
         return Accepted(run.id, RunStatus.QUEUED.word)
 
@@ -107,13 +140,19 @@ class Starter:
         compiled.require()
         return await self._definitions.store(principal.tenant, body.document, compiled)
 
-    async def _draft(self, principal: Principal, body: StartBody, definition: Definition) -> NewRun:
+    async def _draft(
+        self,
+        principal: Principal,
+        definition: Definition,
+        inputs: dict[str, Any],
+        labels: dict[str, str],
+    ) -> NewRun:
         now = self._clock()
         p = random.randrange(self._partitions.count)
-        inputs = canonical_json(body.inputs)
+        text = canonical_json(inputs)
         ref = None
-        if len(inputs) > INLINE_BYTES:
-            ref = CasRef(await self._cas.put(principal.tenant, inputs), len(inputs))
+        if len(text) > INLINE_BYTES:
+            ref = CasRef(await self._cas.put(principal.tenant, text), len(text))
         return NewRun(
             id=run_id(p, int(now * 1000), random.getrandbits(RANDOM_BITS)),
             tenant=principal.tenant,
@@ -124,35 +163,43 @@ class Starter:
             ir_digest=definition.ir_digest,
             principal=principal.id,
             accepted_at=datetime.fromtimestamp(now, UTC),
-            inputs=None if ref else inputs,
+            inputs=None if ref else text,
             inputs_ref=ref,
-            start_values=start_values(definition.ir, body.inputs) if ref else None,
-            labels=body.labels,
+            start_values=start_values(definition.ir, inputs) if ref else None,
+            labels=labels,
         )
 
-    async def _find(
-        self, principal: Principal, key: str, request_digest: str | None
-    ) -> Accepted | None:
+    async def earlier(self, principal: Principal, asking: Asking) -> Accepted | None:
+        """The run that stands already by this key. Raises KeyReused if another was asked for."""
+        if asking.key is None:
+            return None
         async with self._db.connection() as c:
-            found = await runs.find_by_key(c, principal.tenant, key)
+            found = await runs.find_by_key(c, principal.tenant, asking.key)
         if found is None:
             return None
         id, digest_then, status = found
-        if digest_then != request_digest:
+        if digest_then != asking.digest:
             raise KeyReused(
                 f"run {id} was started with this key and another request",
                 pointer="Idempotency-Key:",
             )
         return Accepted(id, RunStatus(status).word)
 
-    async def _other(
-        self, principal: Principal, key: str | None, request_digest: str | None
-    ) -> Accepted:
+    async def _other(self, principal: Principal, asking: Asking) -> Accepted:
         """Another request with the same key was quicker."""
-        found = await self._find(principal, key or "", request_digest)
+        found = await self.earlier(principal, asking)
         if found is None:
             raise RuntimeError("a run was neither written nor found by its key")
         return found
+
+
+def asking_for(content: Any, *, key: str | None, traceparent: str | None) -> Asking:
+    """`content` is all that the request asks for. Raises InvalidInput for a key of another form."""
+    return Asking(
+        key,
+        digest(canonical_json(content)) if check_key(key) else None,
+        traceparent if _TRACEPARENT.fullmatch(traceparent or "") else None,
+    )
 
 
 def check_key(key: str | None) -> str | None:
