@@ -35,6 +35,11 @@ class Admission:
         self.redis_now = 0
 
     @property
+    def reason(self) -> str | None:
+        """Why starts are held back now, or None."""
+        return self._reason
+
+    @property
     def overloaded(self) -> bool:
         return self._reason is not None
 

@@ -12,6 +12,7 @@ from . import problems
 from .approvals.routes import router as approvals
 from .auth import require_key
 from .blobs.routes import router as blobs
+from .blockers.routes import router as blockers
 from .core import Core
 from .keys.routes import router as keys
 from .meta.openapi import CONFIG, docs, openapi_json
@@ -34,6 +35,7 @@ def create_app(core: Core) -> Litestar:
         route_handlers=[
             workflows,
             runs,
+            blockers,
             patches,
             approvals,
             node_types,

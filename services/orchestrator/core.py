@@ -15,6 +15,7 @@ from minuet.store.database import Database
 from .admission import Admission
 from .approvals.service import Approvals
 from .auth import Authenticator
+from .blockers.service import WhyNot
 from .definitions import Definitions
 from .keys.service import Keys
 from .node_types.service import NodeTypes
@@ -49,6 +50,7 @@ class Core:
     runs: Runs
     starter: Starter
     commander: Commander
+    why_not: WhyNot
     approvals: Approvals
     patches: Patches
     intake: Intake
@@ -109,17 +111,18 @@ def assemble(
     authenticator = Authenticator(db)
     workflows = Workflows(db, definitions)
     runs = Runs(db, definitions, recorded)
-    intake = Intake(db)
+    intake = Intake(db, relay)
     commander = Commander(db, runs, relay, recorded)
     starter = Starter(
         db=db, cas=cas, workflows=workflows, definitions=definitions, intake=intake,
-        relay=relay, admission=admission, partitions=partitions,
+        admission=admission, partitions=partitions,
     )  # fmt: skip
     return Core(
         settings=settings, db=db, bus=bus, cas=cas, authenticator=authenticator,
         admission=admission, partitions=partitions, types=types, recorded=recorded, relay=relay,
         workflows=workflows, runs=runs, starter=starter,
-        commander=commander, approvals=Approvals(db, commander), intake=intake,
+        commander=commander, why_not=WhyNot(db, bus, runs, definitions, admission),
+        approvals=Approvals(db, commander), intake=intake,
         patches=Patches(db, runs, definitions, commander),
         tickets=Tickets(bus, fanout or FanoutSettings()),
         keys=Keys(db, authenticator), site=Site(settings.site_dir),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from minuet.bus.api import CacheBus, ReconcilerBus, TicketBus, WorkerInfo
+from minuet.bus.api import CacheBus, LineBus, ReconcilerBus, TicketBus, WorkerInfo
 from minuet.bus.server import ServerInfo
 
 
-class Bus(ReconcilerBus, CacheBus, TicketBus, Protocol):
+class Bus(ReconcilerBus, LineBus, CacheBus, TicketBus, Protocol):
     """The part of the bus that the orchestrator uses."""
 
     async def workers(self) -> list[WorkerInfo]: ...

@@ -208,6 +208,30 @@ class ReconcilerBus(SignalBus, Protocol):
         more than `limit` entries, or a worker holds one whose content is gone."""
 
 
+# ── who asks why a run does not move ──────────────────────────────────────────────────────────
+
+
+DELIVERIES = "d"
+"""The last field of some task entries: no token, but how often its tokens were delivered before."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLine:
+    """Where the tokens of one task stream stand at about one moment. `waiting` are ids in the order
+    in which they will be taken; `held` maps ids to the worker that has them. Not `is_whole`: more
+    wait behind these."""
+
+    waiting: list[str]
+    held: dict[str, str]
+    is_whole: bool
+
+
+class LineBus(Protocol):
+    async def task_line(self, p: int, type: str, *, limit: int) -> TaskLine:
+        """The first `limit` entries, rounded up to whole hundreds, that no worker took yet, and
+        `limit` of those in hand. A token that is found in neither is finished or was never here."""
+
+
 # ── workers ────────────────────────────────────────────────────────────────────────────────────
 
 

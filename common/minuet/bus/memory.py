@@ -15,6 +15,7 @@ from .api import Entry, Fields, SignalSpan
 from .memory_coordinator import MemoryCoordinator
 from .memory_core import MemoryCore, read_streams, remote
 from .memory_journal import MemoryJournal
+from .memory_line import MemoryLine
 from .memory_stream import Stream, check_entries, format_id, parse_id
 from .memory_worker import MemoryWorker
 
@@ -158,6 +159,7 @@ class MemoryBus(
     MemoryCoordinator,
     MemorySignals,
     MemoryReconciler,
+    MemoryLine,
     MemoryWorker,
     MemoryRecorder,
     MemoryAnnouncements,

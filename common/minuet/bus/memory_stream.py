@@ -110,6 +110,9 @@ class Stream:
             self.pending[id] = Pending(consumer, now, 1)
         return taken
 
+    def undelivered(self, count: int) -> Iterator[tuple[StreamId, Fields]]:
+        return self.after(self._delivered or (0, 0), count)
+
     def held(self, id: StreamId, consumer: str) -> Pending | None:
         """The pending record of `id` if `consumer` holds it."""
         pending = self.pending.get(id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .redis_coordinator import RedisCoordinator
 from .redis_journal import RedisJournal
+from .redis_line import RedisLine
 from .redis_reconciler import RedisReconciler
 from .redis_recorder import RedisRecorder
 from .redis_registry import RedisRegistry
@@ -16,6 +17,7 @@ class RedisBus(
     RedisCoordinator,
     RedisSignals,
     RedisReconciler,
+    RedisLine,
     RedisWorker,
     RedisRegistry,
     RedisRecorder,

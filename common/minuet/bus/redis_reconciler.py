@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from .api import SignalSpan
+from .api import DELIVERIES, SignalSpan
 from .codes import BusFault
 from .redis_core import RedisCore
 from .task_calls import GROUP
 from .wire import Argument
 
 ENTRIES_A_CALL: Final = 100
-DELIVERIES: Final = "d"
-"""Not a token: how often the tokens of an entry were delivered before."""
 
 
 class RedisReconciler(RedisCore):

@@ -8,7 +8,7 @@ import typer
 
 import minuet
 
-from . import approvals, demo, dev_llm, keys, run, up, worker, workflow
+from . import approvals, blockers, demo, dev_llm, keys, run, up, worker, workflow
 
 EPILOG = (
     "The suite is found through MINUET_URL and MINUET_API_KEY, or as the local suite whose "
@@ -32,6 +32,7 @@ app.command("dev-llm", context_settings=dev_llm.CONTEXT, add_help_option=False)(
 app.add_typer(workflow.app, name="workflow")
 app.add_typer(run.app, name="run")
 app.add_typer(keys.app, name="keys")
+app.command("blockers", no_args_is_help=True)(blockers.blockers)
 app.command("approvals")(approvals.approvals)
 app.command("approve", no_args_is_help=True)(approvals.approve)
 app.command("reject", no_args_is_help=True)(approvals.reject)

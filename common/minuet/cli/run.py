@@ -231,7 +231,12 @@ def show(ctx: typer.Context, run_id: RunId, as_json: Json = False) -> None:
             return print_json(run)
         from .show import print_run
 
-        return print_run(client, run)
+        print_run(client, run)
+        if not run.ended:
+            from .blockers import print_blockers
+
+            print_blockers(client.runs.blockers(run_id))
+        return None
 
 
 @app.command()

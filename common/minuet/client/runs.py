@@ -15,6 +15,7 @@ from .paths import segment
 from .transport import Transport
 from .views import (
     Accepted,
+    Blockers,
     Command,
     EventPage,
     LivePage,
@@ -109,6 +110,10 @@ class Runs:
         """What a node's executions logged, oldest first."""
         path = f"{_path(run_id)}/nodes/{segment(node)}/logs"
         return every(lambda cursor: self._transport.get(path, LogPage, {"cursor": cursor}))
+
+    def blockers(self, run_id: str) -> Blockers:
+        """Why the run does not move: a reason for each live token."""
+        return self._transport.get(f"{_path(run_id)}/blockers", Blockers)
 
     def document(self, run_id: str) -> dict[str, Any]:
         """The document that the run follows."""

@@ -17,6 +17,7 @@ from minuet.model.diagnostic import Diagnostic
 from minuet.views.approvals import ApprovalLineView as ApprovalLine
 from minuet.views.approvals import ApprovalPage
 from minuet.views.approvals import ApprovalView as Approval
+from minuet.views.blockers import Blocker, BlockerGroup, Blockers
 from minuet.views.schemas import (
     Accepted,
     EventPage,
@@ -38,7 +39,8 @@ from minuet.views.suite import WorkerView as Worker
 from minuet.views.workflows import Verdict, VersionLine, VersionPage, WorkflowLine, WorkflowPage
 
 __all__ = [
-    "ENDED", "Accepted", "Applied", "Approval", "ApprovalLine", "ApprovalPage", "Command",
+    "ENDED", "Accepted", "Applied", "Approval", "ApprovalLine", "ApprovalPage", "Blocker",
+    "BlockerGroup", "Blockers", "Command",
     "DeadLetter", "DeadLetterPage", "EventPage", "Info", "LiveItem", "LivePage", "LogLine",
     "LogPage", "Node", "NodePage", "NodeType", "NodeTypeList", "Patch", "PatchPage", "Run",
     "RunEvent", "RunLine", "RunPage", "Verdict", "Version", "VersionLine", "VersionPage", "Worker",

@@ -17,6 +17,7 @@ from minuet.bus.api import (
     Entry,
     Fields,
     JournalBus,
+    LineBus,
     Page,
     ReconcilerBus,
     RecorderBus,
@@ -42,6 +43,7 @@ class Bus(
     CacheBus,
     TicketBus,
     JournalBus,
+    LineBus,
     Protocol,
 ):
     """Everything at once, as the adapters offer it."""
