@@ -10,6 +10,7 @@ InvalidInput
 ├── KeyReused              an idempotency key came back with another request
 ├── Forbidden              the principal may not do this
 ├── InvalidPayload         what was decided on does not fit the approval's form; carries the faults
+├── LimitReached           as many runs as the workflow allows go on; carries their ids
 ├── RunEnded               the run ended before the command reached it; carries its status
 ├── CommandRefused         the run is in another state than the command wants; carries the reason
 ├── PatchRefused           the run cannot take the patch; carries the reason and every fault
@@ -71,6 +72,16 @@ class CommandRefused(Conflict):
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class LimitReached(Conflict):
+    """`holders` are the runs that hold the concurrency key, at most ten of them."""
+
+    code = "limit_reached"
+
+    def __init__(self, message: str, *, holders: list[str]) -> None:
+        super().__init__(message)
+        self.holders = holders
 
 
 class PatchRefused(Conflict):

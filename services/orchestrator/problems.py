@@ -26,6 +26,7 @@ from .errors import (
     AlreadyDecided,
     CommandRefused,
     InvalidPayload,
+    LimitReached,
     PatchRefused,
     PreconditionFailed,
     RunEnded,
@@ -55,6 +56,7 @@ KINDS: Final = {
     "not_found": Kind("not-found", 404, "There is no such thing"),
     "method_not_allowed": Kind("method-not-allowed", 405, "The method is not supported here"),
     "conflict": Kind("conflict", 409, "The thing is in another state"),
+    "limit_reached": Kind("limit-reached", 409, "As many runs as are allowed go on already"),
     "run_ended": Kind("run-ended", 409, "The run has ended"),
     "command_refused": Kind("command-refused", 409, "The run cannot take the command now"),
     "already_decided": Kind("already-decided", 409, "The approval is closed"),
@@ -113,6 +115,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: list[Fault] = []
     run_status: str | None = None
     decided: Decided | None = None
+    holders: list[str] | None = None
     reason: str | None = None
     incident: str | None = None
 
@@ -158,6 +161,7 @@ def _respond(
         errors=_faults(error)[:MAX_ERRORS],
         run_status=error.status if isinstance(error, RunEnded) else None,
         decided=_decided(error),
+        holders=error.holders if isinstance(error, LimitReached) else None,
         reason=error.reason if isinstance(error, PatchRefused | CommandRefused) else None,
         incident=incident,
     )

@@ -79,6 +79,10 @@ class Relay:
         """Send the start of a run whose row was just committed."""
         self._offer(start_parcel(row))
 
+    def offer_starts(self, rows: Iterable[StartRow]) -> None:
+        for row in rows:
+            self.offer_start(row)
+
     def offer_command(self, p: int, tenant: str, row: CommandRow) -> None:
         self._offer(command_parcel(p, tenant, row))
 
@@ -94,10 +98,12 @@ class Relay:
             await self.flush()
 
     async def flush(self) -> None:
-        """Send what was offered so far."""
+        """Send what was offered so far; while Redis is overloaded starts are left to sweeps."""
         while self._offered:
             batch = self._offered[:SEND_AT_ONCE]
             del self._offered[:SEND_AT_ONCE]
+            if self._admission.overloaded:
+                batch = [parcel for parcel in batch if not parcel.is_start]
             await self._send(batch, self._admission.redis_now)
 
     async def sweep_for_ever(self) -> None:
@@ -110,21 +116,22 @@ class Relay:
                 log.warning("relay_sweep_failed", code=error.code, reason=str(error))
 
     async def sweep(self) -> int:
-        """One round; how many signals were sent. Rests while Redis is overloaded.
+        """One round; how many signals were sent. While Redis is overloaded starts rest; commands of
+        runs that were sent go on, and so do cancels of others: they let it drain.
 
         Redis time is read before the rows: a run that ends after that reading can refuse the
         start by its `not_after`, one that ended before is not among the rows.
         """
         async with self._db.connection() as c:
             UNCONFIRMED.set(await commands.count_unconfirmed(c))
-        if self._admission.overloaded:
-            return 0
+        starts = not self._admission.overloaded
         now = await self._bus.now()
         async with self._db.transaction() as c:
             due = await commands.claim_unconfirmed(
-                c, limit=SWEEP_RUNS, least_s=LEAST_SPACING_S, most_s=MOST_SPACING_S
-            )
-        parcels = [parcel for run in due for parcel in _parcels(run)]
+                c, limit=SWEEP_RUNS, least_s=LEAST_SPACING_S, most_s=MOST_SPACING_S,
+                starts=starts,
+            )  # fmt: skip
+        parcels = [parcel for run in due for parcel in _parcels(run, starts)]
         for at in range(0, len(parcels), SEND_AT_ONCE):
             await self._send(parcels[at : at + SEND_AT_ONCE], now)
         return len(parcels)
@@ -161,15 +168,19 @@ class Relay:
             self._cached = {key: until for key, until in self._cached.items() if until > now}
 
 
-def _parcels(run: PendingRun) -> list[Parcel]:
+def _parcels(run: PendingRun, starts: bool) -> list[Parcel]:
+    """A run that is cancelled before it began is sent whatever it waits for: its owner ends it at
+    once. Should it have begun meanwhile, that start is a repeat and the cancel follows."""
     tenant = run.start.tenant
-    parcels = [start_parcel(run.start)] if run.unstarted else []
+    stop = next((row for row in run.commands if row.name == "cancel"), None)
+    wanted = run.unstarted and (starts or stop is not None)
+    parcels = [start_parcel(run.start, stop)] if wanted else []
     return parcels + [command_parcel(run.partition, tenant, row) for row in run.commands]
 
 
-def start_parcel(row: StartRow) -> Parcel:
+def start_parcel(row: StartRow, stop: CommandRow | None = None) -> Parcel:
     def fields(not_after: int) -> Fields:
-        start = start_of(row, not_after=not_after)
+        start = start_of(row, not_after=not_after, stop=_command(stop) if stop else None)
         return [("k", b"start"), ("s", msgspec.json.encode(start))]
 
     return Parcel(row.partition, row.tenant, True, blobs_of(row), fields)
@@ -177,14 +188,17 @@ def start_parcel(row: StartRow) -> Parcel:
 
 def command_parcel(p: int, tenant: str, row: CommandRow) -> Parcel:
     def fields(not_after: int) -> Fields:
-        command = Command(
-            run=row.run_id,
-            number=row.number,
-            name=row.name,  # type: ignore[arg-type]  # written by add_command from the same set
-            data=row.data,
-            principal=row.principal,
-            not_after=not_after,
-        )
-        return [("k", b"command"), ("s", msgspec.json.encode(command))]
+        return [("k", b"command"), ("s", msgspec.json.encode(_command(row, not_after)))]
 
     return Parcel(p, tenant, False, (), fields)
+
+
+def _command(row: CommandRow, not_after: int = 0) -> Command:
+    return Command(
+        run=row.run_id,
+        number=row.number,
+        name=row.name,  # type: ignore[arg-type]  # written by add_command from the same set
+        data=row.data,
+        principal=row.principal,
+        not_after=not_after,
+    )

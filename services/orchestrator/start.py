@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from minuet.model.signal import Kept, Start
+from minuet.model.signal import Command, Kept, Start
 from minuet.model.token import CasRef
-from minuet.store.runs import StartRow
+from minuet.store.runs import NewRun, StartRow
 
 _decode_kept = msgspec.json.Decoder(dict[str, Kept]).decode
 
 
-def start_of(row: StartRow, *, not_after: int = 0) -> Start:
+def start_of(row: StartRow, *, not_after: int = 0, stop: Command | None = None) -> Start:
     return Start(
         run=row.id,
         tenant=row.tenant,
@@ -26,6 +26,8 @@ def start_of(row: StartRow, *, not_after: int = 0) -> Start:
         not_after=not_after,
         retry_of=row.retry_of,
         kept=_decode_kept(row.kept) if row.kept else {},
+        stop=stop,
+        priority=row.priority,
     )
 
 
@@ -35,3 +37,23 @@ def blobs_of(row: StartRow) -> tuple[str, ...]:
     kept = _decode_kept(row.kept).values() if row.kept else ()
     refs = {each.output_ref.digest for each in kept if each.output_ref is not None}
     return (row.ir_digest, *inputs, *sorted(refs))
+
+
+def start_row(run: NewRun) -> StartRow:
+    """What the relay sends of a run that was just written."""
+    return StartRow(
+        id=run.id,
+        tenant=run.tenant,
+        partition=run.partition,
+        workflow=run.workflow,
+        version=run.version,
+        ir_digest=run.ir_digest,
+        accepted_at=run.accepted_at,
+        inputs=run.inputs,
+        inputs_ref=msgspec.to_builtins(run.inputs_ref) if run.inputs_ref else None,
+        start_values=run.start_values,
+        traceparent=run.traceparent,
+        retry_of=run.retry_of,
+        kept=run.kept,
+        priority=run.priority,
+    )

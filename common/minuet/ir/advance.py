@@ -131,6 +131,9 @@ class _Inputs(EndingStep):
             self.transition.timers_add[f"deadline {state.run}"] = state.deadline_at
         self.emit("run.started", data=data)
         self.arm(self.frontier.start())
+        if start.stop is not None:
+            state.cmd = start.stop.number - 1
+            self._command(start.stop)
 
     def _command(self, command: Command) -> None:
         if command.name in ("patch", "pause"):

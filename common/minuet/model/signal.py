@@ -35,6 +35,7 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True):
     Inputs stand in `inputs`, or, above the inline limit, in `inputs_ref` with the values of the
     paths that the document reads inline ("inputs.domain") in `values`.
     `kept` holds, by node id, what a retry takes over from the run `retry_of`.
+    `stop` is a cancel that came before the run was sent: it ends at once, and nothing of it runs.
     `not_after` is Redis time in ms; a later append is refused. `accepted_at` is ms since the epoch.
     """
 
@@ -52,6 +53,8 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True):
     not_after: int = 0
     retry_of: str | None = None
     kept: dict[str, Kept] = {}
+    stop: Command | None = None
+    priority: int = 5
 
 
 CommandName = Literal["cancel", "decision", "patch", "pause", "resume", "message"]

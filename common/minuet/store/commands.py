@@ -55,13 +55,21 @@ class Refusal(NamedTuple):
 
 _COMMAND = "run_id, number, name, data, principal, created_at"
 
+CANCELLED = """exists (
+  select from commands k where k.run_id = r.id and k.number > 0 and k.name = 'cancel')"""
+
+# A run that waits for its concurrency key is not sent, unless somebody cancels it: then its start
+# says so. `greatest` passes over nulls. Commands of runs under way go first, whatever is waiting.
 _CLAIM = f"""
 with due as (
-  select id from runs u where cmd < last_command and status < 6 and (relayed_at is null
-    or relayed_at + least($3, greatest($2, relayed_at - (
-      select min(created_at) from commands k where k.run_id = u.id and k.number > u.cmd)
+  select id from runs r where cmd < last_command and status < 6
+    and (concurrency_key is null or granted_at is not null or {CANCELLED})
+    and ($4 or last_command > 0)
+    and (relayed_at is null or relayed_at + least($3, greatest($2, relayed_at - (
+      select greatest(min(created_at), r.granted_at) from commands k
+      where k.run_id = r.id and k.number > r.cmd)
     )) <= now())
-  order by accepted_at limit $1 for update skip locked
+  order by cmd < 0, priority desc, accepted_at limit $1 for update skip locked
 )
 update runs r set relayed_at = now() from due where r.id = due.id returning r.cmd, {START_COLUMNS}
 """  # noqa: S608 - a constant list of columns
@@ -83,7 +91,8 @@ async def add_command(
     ends, so numbers have no gaps. Raises asyncpg's UniqueViolationError if the key is taken.
     """
     number = await c.fetchval(
-        "update runs set last_command = last_command + 1, relayed_at = now() "
+        "update runs set last_command = last_command + 1, relayed_at = "
+        "case when concurrency_key is null or granted_at is not null then now() end "
         "where id = $1 and tenant = $2 and status < 6 returning last_command",
         run, tenant,
     )  # fmt: skip
@@ -118,23 +127,28 @@ async def get_command(c: Connection, tenant: str, run: str, number: int) -> Comm
 
 
 async def claim_unconfirmed(
-    c: Connection, *, limit: int, least_s: float, most_s: float
+    c: Connection, *, limit: int, least_s: float, most_s: float, starts: bool = True
 ) -> list[PendingRun]:
-    """Live runs whose commands wait for confirmation and are due again, the oldest first.
+    """Live runs whose commands wait for confirmation and are due again: those that have begun first,
+    then by priority and age. Without `starts` only runs with commands beside their start.
 
     A run is due when as much time has passed since it was last relayed as had passed then since
     its first unconfirmed command was accepted, at least `least_s`, at most `most_s`: the spacing
     doubles. Marks the runs as relayed now; rows that another orchestrator has in hand are left
     to it.
     """
-    rows = await c.fetch(_CLAIM, limit, timedelta(seconds=least_s), timedelta(seconds=most_s))
-    starts = {row["id"]: (row["cmd"], StartRow(*tuple(row)[1:])) for row in rows}
-    commands = await _commands_after(c, {id: cmd for id, (cmd, _) in starts.items()})
+    rows = await c.fetch(
+        _CLAIM, limit, timedelta(seconds=least_s), timedelta(seconds=most_s), starts
+    )
+    found = {row["id"]: (row["cmd"], StartRow(*tuple(row)[1:])) for row in rows}
+    commands = await _commands_after(c, {id: cmd for id, (cmd, _) in found.items()})
     pending = [
         PendingRun(id, start.partition, start, cmd < 0, commands.get(id, []))
-        for id, (cmd, start) in starts.items()
+        for id, (cmd, start) in found.items()
     ]
-    return sorted(pending, key=lambda run: run.start.accepted_at)
+    return sorted(
+        pending, key=lambda run: (run.unstarted, -run.start.priority, run.start.accepted_at)
+    )
 
 
 async def _commands_after(c: Connection, cmds: dict[str, int]) -> dict[str, list[CommandRow]]:
@@ -152,9 +166,14 @@ async def _commands_after(c: Connection, cmds: dict[str, int]) -> dict[str, list
 
 
 async def count_unconfirmed(c: Connection) -> int:
-    """Live runs with a command that no recorded transition confirms yet (gauge)."""
+    """Live runs with a command that no recorded transition confirms yet (gauge), without those that
+    wait for their concurrency key."""
     return int(
-        await c.fetchval("select count(*) from runs where cmd < last_command and status < 6") or 0
+        await c.fetchval(
+            "select count(*) from runs where cmd < last_command and status < 6 "
+            "and (concurrency_key is null or granted_at is not null)"
+        )
+        or 0
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -17,12 +17,15 @@ from .page import Position
 if TYPE_CHECKING:
     from .database import Connection
 
+DEFAULT_PRIORITY: Final = 5
+
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
     """An accepted run as it is first written. Exactly one of `inputs` (canonical JSON) and
     `inputs_ref` is set; `start_values` goes with the latter. `kept` is the JSON of what is taken
-    over from the run `retry_of`: {node: Kept}."""
+    over from the run `retry_of`: {node: Kept}. One with a `concurrency_key` is not sent before it
+    is granted its place among at most `concurrency_limit` runs."""
 
     id: str
     tenant: str
@@ -42,6 +45,9 @@ class NewRun:
     traceparent: str | None = None
     retry_of: str | None = None
     kept: bytes | None = None
+    priority: int = DEFAULT_PRIORITY
+    concurrency_key: str | None = None
+    concurrency_limit: int | None = None
 
 
 class StartRow(msgspec.Struct, frozen=True):
@@ -60,6 +66,7 @@ class StartRow(msgspec.Struct, frozen=True):
     traceparent: str | None
     retry_of: str | None = None
     kept: bytes | None = None
+    priority: int = DEFAULT_PRIORITY
 
 
 class RunRow(msgspec.Struct, frozen=True):
@@ -130,23 +137,25 @@ where {} order by accepted_at desc, id desc limit $2
 """
 
 START_COLUMNS = """r.id, r.tenant, r.partition, r.workflow, r.version, r.ir_digest, r.accepted_at,
- r.inputs, r.inputs_ref, r.start_values, r.traceparent, r.retry_of, r.kept"""
+ r.inputs, r.inputs_ref, r.start_values, r.traceparent, r.retry_of, r.kept, r.priority"""
 
 _INSERT = """
 with new as (
   insert into runs (id, tenant, partition, workflow, version, document_digest, ir_digest, status,
     principal, accepted_at, relayed_at, inputs, inputs_ref, start_values, labels, idempotency_key,
-    request_digest, traceparent, retry_of, kept)
+    request_digest, traceparent, retry_of, kept, priority, concurrency_key, concurrency_limit)
   select n.id, n.tenant, n.partition, n.workflow, n.version, n.document_digest, n.ir_digest, 0,
-    n.principal, n.accepted_at, n.accepted_at, n.inputs, n.inputs_ref::jsonb,
+    n.principal, n.accepted_at, case when n.concurrency_key is null then n.accepted_at end,
+    n.inputs, n.inputs_ref::jsonb,
     n.start_values::jsonb, n.labels::jsonb, n.idempotency_key, n.request_digest, n.traceparent,
-    n.retry_of, n.kept
+    n.retry_of, n.kept, n.priority, n.concurrency_key, n.concurrency_limit
   from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::int[], $6::text[], $7::text[],
     $8::text[], $9::timestamptz[], $10::bytea[], $11::text[], $12::text[], $13::text[],
-    $14::text[], $15::text[], $16::text[], $17::text[], $18::bytea[])
+    $14::text[], $15::text[], $16::text[], $17::text[], $18::bytea[],
+    $19::smallint[], $20::text[], $21::int[])
     as n (id, tenant, partition, workflow, version, document_digest, ir_digest, principal,
       accepted_at, inputs, inputs_ref, start_values, labels, idempotency_key, request_digest,
-      traceparent, retry_of, kept)
+      traceparent, retry_of, kept, priority, concurrency_key, concurrency_limit)
   order by n.tenant, n.idempotency_key
   on conflict do nothing
   returning id, principal, idempotency_key, accepted_at
@@ -188,6 +197,9 @@ async def insert_runs(c: Connection, runs: Sequence[NewRun]) -> set[str]:
         [r.traceparent for r in runs],
         [r.retry_of for r in runs],
         [r.kept for r in runs],
+        [r.priority for r in runs],
+        [r.concurrency_key for r in runs],
+        [r.concurrency_limit for r in runs],
     )
     return {row["id"] for row in rows}
 
@@ -199,6 +211,20 @@ async def find_by_key(c: Connection, tenant: str, key: str) -> tuple[str, str, i
         tenant, key,
     )  # fmt: skip
     return (row["id"], row["request_digest"] or "", row["status"]) if row else None
+
+
+async def known_keys(
+    c: Connection, names: Sequence[tuple[str, str]]
+) -> set[tuple[str, str | None]]:
+    """Those among these (tenant, idempotency key) that have a run."""
+    rows = await c.fetch(
+        "select r.tenant, r.idempotency_key from runs r "
+        "join unnest($1::text[], $2::text[]) as w (tenant, key) "
+        "on r.tenant = w.tenant and r.idempotency_key = w.key",
+        [tenant for tenant, _ in names],
+        [key for _, key in names],
+    )
+    return {(row["tenant"], row["idempotency_key"]) for row in rows}
 
 
 async def get_run(c: Connection, tenant: str, id: str) -> RunRow | None:

@@ -16,12 +16,14 @@ Label = Annotated[str, Meta(max_length=200, pattern=NO_NUL)]
 
 
 class StartBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Exactly one of `workflow` (`name`, `name@latest`, `name@<version>`) and `document`."""
+    """Exactly one of `workflow` (`name`, `name@latest`, `name@<version>`) and `document`.
+    `priority` replaces that of the document's settings: 10 goes first."""
 
     workflow: Annotated[str, Meta(min_length=1, max_length=220, pattern=NO_NUL)] | UnsetType = UNSET
     document: Any = UNSET
     inputs: dict[str, Any] = {}
     labels: Annotated[dict[Label, Label], Meta(max_length=50)] = {}
+    priority: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
 
 
 Reason = Annotated[str, Meta(max_length=2000, pattern=NO_NUL)]

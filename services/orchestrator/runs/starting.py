@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from msgspec import UNSET
 
 from minuet.expr.paths import MISSING, extract, parse_path
@@ -23,7 +22,7 @@ from minuet.model.status import RunStatus
 from minuet.model.token import CasRef
 from minuet.store import runs
 from minuet.store.database import Database
-from minuet.store.runs import NewRun, StartRow
+from minuet.store.runs import NewRun
 from minuet.views.schemas import Accepted
 
 from ..admission import Admission
@@ -32,9 +31,9 @@ from ..definitions import Definition, Definitions
 from ..errors import InvalidBody, KeyReused
 from ..partitions import Partitions
 from ..ports import Cas
-from ..relay import Relay
 from ..workflows.service import Workflows
 from .intake import Intake
+from .limits import render_key
 from .schemas import StartBody
 
 INLINE_BYTES: Final = 64 * 1024
@@ -66,7 +65,6 @@ class Starter:
         workflows: Workflows,
         definitions: Definitions,
         intake: Intake,
-        relay: Relay,
         admission: Admission,
         partitions: Partitions,
         clock: Callable[[], float] = time.time,
@@ -76,7 +74,6 @@ class Starter:
         self._workflows = workflows
         self._definitions = definitions
         self._intake = intake
-        self._relay = relay
         self._admission = admission
         self._partitions = partitions
         self._clock = clock
@@ -100,7 +97,10 @@ class Starter:
             return found
         self.check_load()
         definition = await self._define(principal, body, size_bytes)
-        return await self.begin(principal, definition, body.inputs, body.labels, asking)
+        priority = None if body.priority is UNSET else body.priority
+        return await self.begin(
+            principal, definition, body.inputs, body.labels, asking, priority=priority
+        )
 
     def check_load(self) -> None:
         """Raises Overloaded."""
@@ -114,9 +114,11 @@ class Starter:
         labels: dict[str, str],
         asking: Asking,
         seed: Seed | None = None,
+        priority: int | None = None,
     ) -> Accepted:
-        """Accept a run of what is defined. Raises InvalidInputs, StoreUnavailable."""
+        """Accept a run of what is defined. Raises InvalidInputs, LimitReached, StoreUnavailable."""
         validate_inputs(definition.ir, inputs)
+        limit = definition.ir.concurrency
         run = await self._draft(principal, definition, inputs, labels)
         run = replace(
             run,
@@ -125,10 +127,13 @@ class Starter:
             traceparent=asking.traceparent,
             retry_of=seed and seed.retry_of,
             kept=seed and seed.kept,
+            priority=definition.ir.priority if priority is None else priority,
+            concurrency_key=render_key(limit, inputs) if limit else None,
+            concurrency_limit=limit.limit if limit else None,
         )
-        if not await self._intake.accept(run):
+        on_limit = limit.on_limit if limit else "queue"
+        if not await self._intake.accept(run, on_limit):
             return await self._other(principal, asking)
-        self._relay.offer_start(start_row(run))
         return Accepted(run.id, RunStatus.QUEUED.word)
 
     async def _define(self, principal: Principal, body: StartBody, size_bytes: int) -> Definition:
@@ -228,22 +233,3 @@ def start_values(ir: Ir, inputs: dict[str, Any]) -> dict[str, Any]:
         else:
             values[text] = value
     return {"inputs": {}, **values} if complete else values
-
-
-def start_row(run: NewRun) -> StartRow:
-    """What the relay sends of a run that was just written."""
-    return StartRow(
-        id=run.id,
-        tenant=run.tenant,
-        partition=run.partition,
-        workflow=run.workflow,
-        version=run.version,
-        ir_digest=run.ir_digest,
-        accepted_at=run.accepted_at,
-        inputs=run.inputs,
-        inputs_ref=msgspec.to_builtins(run.inputs_ref) if run.inputs_ref else None,
-        start_values=run.start_values,
-        traceparent=run.traceparent,
-        retry_of=run.retry_of,
-        kept=run.kept,
-    )
