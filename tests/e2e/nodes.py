@@ -68,6 +68,14 @@ async def patient(ctx: Context) -> str:
     return "unwanted"
 
 
+@node("e2e.deaf", effect="idempotent", timeout="40s")
+def deaf(ctx: Context) -> None:
+    """A plain function that never looks whether it is still wanted."""
+    note(ctx, "began")
+    time.sleep(PATIENCE_S)
+    note(ctx, "ran")
+
+
 @node("e2e.large", effect="pure", timeout="20s")
 async def large(size: int) -> dict[str, str]:
     """As many characters as asked for, different ones."""

@@ -36,6 +36,8 @@ class Progress:
         if event.id <= self.seq:
             return
         self.seq = event.id
+        if event.type == "run.cancelling":
+            self._cancelling()
         row = self.rows.get(event.node or "")
         if row is None:
             return
@@ -56,6 +58,12 @@ class Progress:
                 row.ended_at = instant_in(event, "ended_at") or event.time
                 row.fraction = None
                 row.note = _error(event)
+
+    def _cancelling(self) -> None:
+        """The rest was cancelled by events of its own before."""
+        for row in self.rows.values():
+            if row.status in ("ready", "running"):
+                row.status = "cancelling"
 
     def hear(self, item: LiveItem) -> None:
         """Take live news of an execution that is under way; news of an earlier one is dropped."""

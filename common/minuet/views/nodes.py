@@ -16,8 +16,6 @@ from .schemas import NodeView
 
 OUTPUT_BYTES: Final = 4 * 1024
 
-LIVE: Final = frozenset({"ready", "waiting", "retrying"})
-
 
 class NodeViews:
     """The nodes of one run as of event `seq`, in the order of the compiled document."""
@@ -38,6 +36,8 @@ class NodeViews:
         at = instant(time)
         for event in events:
             self.seq += 1
+            if event.type == "run.cancelling":
+                self._cancelling()
             view = self._by_id.get(event.node or "")
             if view is not None and (fold := _FOLDS.get(event.type)) is not None:
                 view.gen = event.gen or 0
@@ -45,6 +45,12 @@ class NodeViews:
                 fold(view, with_instants(event.data), at)
                 if event.type == "node.ended":
                     self.ended_seq[view.id] = self.seq
+
+    def _cancelling(self) -> None:
+        """Their workers are to let go of what was dispatched; the rest has ended by now."""
+        for view in self.views:
+            if view.status == "ready":
+                view.status = "cancelling"
 
 
 def _ready(view: NodeView, data: dict[str, Any], at: datetime) -> None:

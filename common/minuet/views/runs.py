@@ -85,17 +85,18 @@ class RunViews:
 
     async def mark_running(self, id: str, views: list[NodeView]) -> None:
         """Replace, in `views`, nodes of which a worker told that it began: the history only knows
-        that they are ready."""
-        if not any(view.status == "ready" for view in views):
+        that they are ready, or were when they were cancelled."""
+        if not any(view.status in ("ready", "cancelling") for view in views):
             return
         async with self._db.connection() as c:
             rows = await lookup.started_of_run(c, id, after=None, limit=None)
         began = {(row.node, row.gen, row.attempt): row for row in rows}
         for at, view in enumerate(views):
             start = began.get((view.id, view.gen, view.attempt))
-            if view.status == "ready" and start is not None:
+            if view.status in ("ready", "cancelling") and start is not None:
+                status = "running" if view.status == "ready" else view.status
                 views[at] = msgspec.structs.replace(
-                    view, status="running", started_at=start.time, worker=start.worker
+                    view, status=status, started_at=start.time, worker=start.worker
                 )
 
     def _keep(self, key: tuple[str, str], nodes: NodeViews) -> None:
