@@ -246,6 +246,16 @@ export const text = {
       events: 'Events',
     },
   },
+  blockers: {
+    title: 'Waits for',
+    none: 'Nothing is in the way of this run.',
+    since: 'since',
+    until: 'goes on',
+    run: (id: string) => `Run ${id}`,
+    rest: (live: number) => `Of ${live} nodes:`,
+    group: (count: number, type: string, kind: string) =>
+      `${count} ${type} ${kind.replaceAll('_', ' ')}`,
+  },
   inbox: {
     title: 'Inbox',
     filters: 'Filters',

@@ -252,6 +252,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/blockers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why a run does not move
+         * @description One reason for each live token of a run: at most 200 of them, those that are in the way
+         *     first, and how many tokens share each reason.
+         */
+        get: operations["ApiV1RunsRunIdBlockersGetBlockers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/cancel": {
         parameters: {
             query?: never;
@@ -263,8 +284,10 @@ export interface paths {
         put?: never;
         /**
          * Cancel a run
-         * @description 200 when it is recorded that the run is cancelled, 409 if the run had ended before, and
-         *     202 with the address of the command if neither is recorded within ten seconds.
+         * @description 200 when it is recorded, with the run's `status`: `cancelling` while workers let go of what
+         *     they have in hand, `cancelled` after that; again while it is cancelling changes nothing. 409 if
+         *     the run had ended before or ends in another way, and 202 with the address of the command if
+         *     neither is recorded within ten seconds.
          */
         post: operations["ApiV1RunsRunIdCancelCancelRun"];
         delete?: never;
@@ -347,6 +370,27 @@ export interface paths {
         get: operations["ApiV1RunsRunIdLiveGetLive"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/messages/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a message to a run
+         * @description 200 when it is recorded: it ended the first `wait` node that waits for this name, or is kept
+         *     for the next one. 409 if the run has ended or a hundred messages are kept for it already.
+         */
+        post: operations["ApiV1RunsRunIdMessagesNameSendMessage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -454,6 +498,47 @@ export interface paths {
          *     than ten seconds. `dry_run` answers what would change.
          */
         post: operations["ApiV1RunsRunIdPatchesPatchRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a run
+         * @description 200 when it is recorded that nothing of the run is dispatched any more; what workers have in
+         *     hand goes on, and timers and answers still count. 409 if it is paused already, or ends.
+         */
+        post: operations["ApiV1RunsRunIdPausePauseRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a run
+         * @description 200 when it is recorded that the run goes on; 409 if it is not paused.
+         */
+        post: operations["ApiV1RunsRunIdResumeResumeRun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -676,6 +761,48 @@ export interface components {
             status: string;
             workflow: string;
         };
+        /** Blocker */
+        Blocker: {
+            approval?: string | null;
+            assignees?: string[];
+            attempt?: number | null;
+            blocks: boolean;
+            busy?: number | null;
+            by?: string | null;
+            error?: string | null;
+            gen?: number | null;
+            groups?: string[];
+            /** @enum {string} */
+            kind: "queued" | "restoring" | "paused" | "cancelling" | "compensating" | "concurrency" | "running" | "worker_gone" | "under_way" | "no_worker" | "backlog" | "backoff" | "approval" | "message" | "timer" | "child" | "handed_over" | "max_parallel" | "dispatching";
+            message?: string | null;
+            node?: string | null;
+            of?: number | null;
+            position?: number | null;
+            runs?: string[];
+            since?: string | null;
+            slots?: number | null;
+            text: string;
+            type?: string | null;
+            until?: string | null;
+            worker?: string | null;
+        };
+        /** BlockerGroup */
+        BlockerGroup: {
+            blocks: boolean;
+            count: number;
+            /** @enum {string} */
+            kind: "queued" | "restoring" | "paused" | "cancelling" | "compensating" | "concurrency" | "running" | "worker_gone" | "under_way" | "no_worker" | "backlog" | "backoff" | "approval" | "message" | "timer" | "child" | "handed_over" | "max_parallel" | "dispatching";
+            type: string;
+        };
+        /** Blockers */
+        Blockers: {
+            groups: components["schemas"]["BlockerGroup"][];
+            id: string;
+            items: components["schemas"]["Blocker"][];
+            live: number;
+            run: components["schemas"]["Blocker"] | null;
+            status: string;
+        };
         /** CancelBody */
         CancelBody: {
             /** @default  */
@@ -688,6 +815,7 @@ export interface components {
             name: string;
             number: number;
             principal: string;
+            reason?: string | null;
             run: string;
             state: string;
             status: string;
@@ -867,6 +995,14 @@ export interface components {
             roles: string[];
             secret: string;
         };
+        /**
+         * MessageBody
+         * @description `data` goes on to the node that waits; at most 64 KiB as canonical JSON.
+         */
+        MessageBody: {
+            /** @default null */
+            data?: unknown;
+        };
         /** NodePage */
         NodePage: {
             items: components["schemas"]["NodeView"][];
@@ -966,6 +1102,7 @@ export interface components {
             /** @default  */
             detail?: string;
             errors?: components["schemas"]["Fault"][];
+            holders?: string[] | null;
             incident?: string | null;
             /** @default  */
             instance?: string;
@@ -974,6 +1111,14 @@ export interface components {
             status: number;
             title: string;
             type: string;
+        };
+        /**
+         * ReasonBody
+         * @description Why, for whoever reads the history.
+         */
+        ReasonBody: {
+            /** @default  */
+            reason?: string;
         };
         /** RunLineView */
         RunLineView: {
@@ -1032,6 +1177,7 @@ export interface components {
         /**
          * StartBody
          * @description Exactly one of `workflow` (`name`, `name@latest`, `name@<version>`) and `document`.
+         *         `priority` replaces that of the document's settings: 10 goes first.
          */
         StartBody: {
             document?: unknown;
@@ -1041,6 +1187,7 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
+            priority?: number;
             workflow?: string;
         };
         /** TicketView */
@@ -2096,6 +2243,64 @@ export interface operations {
             };
         };
     };
+    ApiV1RunsRunIdBlockersGetBlockers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Blockers"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiV1RunsRunIdCancelCancelRun: {
         parameters: {
             query?: never;
@@ -2432,6 +2637,117 @@ export interface operations {
             };
             /** @description It does not exist */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1RunsRunIdMessagesNameSendMessage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key again gives the same answer */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description What a `wait` node waits for */
+                name: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MessageBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandView"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandView"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is in another state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This content type is not taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content is refused; `errors` points at the fields */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2840,6 +3156,224 @@ export interface operations {
             };
             /** @description It was changed meanwhile */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This content type is not taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content is refused; `errors` points at the fields */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1RunsRunIdPausePauseRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key again gives the same answer */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandView"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandView"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is in another state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This content type is not taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content is refused; `errors` points at the fields */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1RunsRunIdResumeResumeRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key again gives the same answer */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandView"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandView"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is in another state */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

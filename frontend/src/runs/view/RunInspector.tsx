@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { JsonView } from '@/components/JsonView'
 import { StoredValue } from '@/components/StoredValue'
 import { Tabs } from '@/components/Tabs'
@@ -10,18 +10,34 @@ import { text } from '@/text'
 import { PatchList } from './PatchList'
 import { Nothing, Section } from './Section'
 
-type Tab = 'result' | 'patches' | 'details'
+type Tab = 'result' | 'blockers' | 'patches' | 'details'
+
+interface RunInspectorProps {
+  state: RunState
+  patches: PatchView[]
+  /** Why it does not move: only of a run that is live. */
+  blockers?: ReactNode
+}
 
 /** The run itself, while no node is selected. */
-export function RunInspector({ state, patches }: { state: RunState; patches: PatchView[] }) {
+export function RunInspector({ state, patches, blockers }: RunInspectorProps) {
   const [tab, setTab] = useState<Tab>('result')
   return (
     <Tabs<Tab>
       label={text.run.panel}
-      value={tab}
+      value={tab === 'blockers' && !blockers ? 'result' : tab}
       onChange={setTab}
       items={[
         { name: 'result', label: text.run.runTabs.result, content: <Result state={state} /> },
+        ...(blockers
+          ? [
+              {
+                name: 'blockers' as const,
+                label: text.blockers.title,
+                content: <div className="p-4">{blockers}</div>,
+              },
+            ]
+          : []),
         {
           name: 'patches',
           label: text.run.runTabs.patches,

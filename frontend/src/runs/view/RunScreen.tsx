@@ -10,6 +10,7 @@ import { type RunView, runHasEnded } from '@/model/run-fold'
 import { patchMarks } from '@/model/run-overlay'
 import { text } from '@/text'
 import { useRunFeed } from '../feed/useRunFeed'
+import { BlockerList } from './BlockerList'
 import { CancelRun } from './CancelRun'
 import { EventList } from './EventList'
 import { LinkStrip } from './LinkStrip'
@@ -82,7 +83,15 @@ export function RunScreen({ first }: { first: RunView }) {
           }
           right={
             selected === null ? (
-              <RunInspector state={state} patches={patches.data?.items ?? []} />
+              <RunInspector
+                state={state}
+                patches={patches.data?.items ?? []}
+                blockers={
+                  isOpen ? (
+                    <BlockerList run={run.id} seq={state.seq} onShowNode={setSelected} />
+                  ) : null
+                }
+              />
             ) : (
               <NodeInspector
                 key={selected}
