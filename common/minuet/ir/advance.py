@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from minuet.model.signal import Command, Continue, Reemit, Start
+from minuet.model.errors import InvalidInputs
+from minuet.model.signal import Command, Continue, Reemit, Start, Stop
 from minuet.model.state import Message, Rest, Stored
 from minuet.model.status import SUCCESS, TIMEOUT, NodeStatus, RunStatus
 from minuet.model.timer import Timer
@@ -26,6 +27,7 @@ from .approvals import (
     expiry_output,
     requested_data,
 )
+from .checks_inputs import validate_inputs
 from .edges import ExpressionFailed
 from .ending import STOPPING, EndingStep
 from .patching import move_to_plan, resolve_fresh, statuses
@@ -40,6 +42,7 @@ MAX_FAULTS = 20
 MAX_MESSAGES = 100
 PATCH_FIELDS = ("patch", "base", "ir", "document", "by", "note")
 NO_PLANS: Mapping[str, Plan] = {}
+NO_CHILDREN: Mapping[str, Outcome | None] = {}
 
 
 def advance(
@@ -65,15 +68,22 @@ def advance(
     return step.transition
 
 
-def reinstate(state: RunState, now: int, limits: Limits = DEFAULT_LIMITS) -> Transition:
+def reinstate(
+    state: RunState,
+    now: int,
+    limits: Limits = DEFAULT_LIMITS,
+    children: Mapping[str, Outcome | None] = NO_CHILDREN,
+) -> Transition:
     """The transition that makes a restored state go on: every timer is set again, every node that
     was dispatched is dispatched again (its execution and attempt stay the same); those beyond the
-    limits are armed, and follow."""
+    limits are armed, and follow. `children` are the child runs that history knows, with the outcome
+    of those that ended; what nobody knows is started again."""
     step = _Inputs(state, now, limits)
     step.transition.started = True
     step.emit("warning", data={"code": "restored", "message": "state was rebuilt from history"})
     if not state.status.ended:
         step.dispatch_again()
+        step.resume_children(children)
         step.settle()
     step.transition.timers_add.update(state.timers())
     step.transition.rest = state.rest != Rest()
@@ -113,6 +123,8 @@ class _Inputs(EndingStep):
             self._command(given)
         elif isinstance(given, Reemit):
             self._reemit(given)
+        elif isinstance(given, Stop):
+            self._stopped(given)
         elif not isinstance(given, Continue):  # `settle` is all that a continue asks for
             raise TypeError(f"no run input: {type(given).__name__}")
 
@@ -125,15 +137,26 @@ class _Inputs(EndingStep):
         state.status = RunStatus.RUNNING
         self.transition.started = True
         data: dict[str, Any] = {}
-        if self.plan.ir.deadline_ms is not None:
-            state.deadline_at = start.accepted_at + self.plan.ir.deadline_ms
-            data["deadline_at"] = state.deadline_at
-            self.transition.timers_add[f"deadline {state.run}"] = state.deadline_at
+        if (deadline_at := _deadline(start, self.plan)) is not None:
+            state.deadline_at = deadline_at
+            data["deadline_at"] = deadline_at
+            self.transition.timers_add[f"deadline {state.run}"] = deadline_at
+        if start.parent is not None:
+            data["start"] = start
         self.emit("run.started", data=data)
         self.arm(self.frontier.start())
         if start.stop is not None:
             state.cmd = start.stop.number - 1
             self._command(start.stop)
+        if start.parent is not None and (reason := _unfit(start, self.plan)):
+            self.fail({"code": "invalid_inputs", "message": reason})
+
+    def _stopped(self, stop: Stop) -> None:
+        if self._is_done() or self._is_stopping():
+            self.transition.dropped += 1
+        else:
+            error = {"code": "cancelled", "message": stop.reason}
+            self.stop(RunStatus.CANCELLED, error, patient=True)
 
     def _command(self, command: Command) -> None:
         if command.name in ("patch", "pause"):
@@ -206,7 +229,7 @@ class _Inputs(EndingStep):
             self.state.rest.messages.append(message)
             self.transition.rest = True
         else:
-            self._drop_wait(index)
+            self.drop_wait(index)
             self.deliver(self.plan.nodes[index], message)
 
     def _waits_for_message(self, name: str) -> int | None:
@@ -223,7 +246,7 @@ class _Inputs(EndingStep):
             return
         node = self.plan.nodes[index]
         by = data.get("by") or command.principal
-        self._drop_wait(index)
+        self.drop_wait(index)
         self.node_event("approval.decided", index, decided_data(self.approval(index), data, by))
         stored = Stored(decision_output(data, by))
         self.finish(node, NodeStatus.SUCCEEDED, DECISIONS[data["decision"]], stored)
@@ -279,8 +302,10 @@ class _Inputs(EndingStep):
             done.attempt,
             (NodeStatus.READY, NodeStatus.WAITING, NodeStatus.CANCELLING),
         )
+        if index is not None and self.plan.nodes[index].spawns:
+            self.transition.dropped += not self.child_ended(self.plan.nodes[index], done.outcome)
         # A node with a timer waits here, not at a worker: no token of it is out.
-        if index is None or index in self.state.due or self._waits_already(index, done.outcome):
+        elif index is None or index in self.state.due or self._waits_already(index, done.outcome):
             self.transition.dropped += 1
         elif self.frontier.cell(index)[0] == NodeStatus.CANCELLING:
             self.close_stopped(self.plan.nodes[index], done.outcome)
@@ -323,9 +348,11 @@ class _Inputs(EndingStep):
 
     def _waited(self, node: NodePlan) -> None:
         """The time of a waiting node has passed: a wait is over, an answer did not come."""
-        if node.inline and node.awaits is None:
+        if node.inline and node.awaits is None and not node.spawns:
             self.finish(node, NodeStatus.SUCCEEDED, SUCCESS, NO_OUTPUT)
             return
+        if node.spawns:
+            self.stop_children(node.index)
         if node.asks:
             data = {"approval": self.approval(node.index)}
             self.node_event("approval.expired", node.index, data)
@@ -334,10 +361,6 @@ class _Inputs(EndingStep):
             self.finish(node, NodeStatus.TIMED_OUT, port, Stored(expiry_output()))
         else:
             self.give_up(node, Failure(TIMEOUT, "nothing came in time", retryable=False), None)
-
-    def _drop_wait(self, index: int) -> None:
-        if self.state.due.pop(index, None) is not None:
-            self.drop_timer(f"wait {self.state.token_id(index)}")
 
     def _waits_already(self, index: int, outcome: Outcome) -> bool:
         return outcome.waiting and self.frontier.cell(index)[0] == NodeStatus.WAITING
@@ -358,6 +381,7 @@ class _Inputs(EndingStep):
         for index in self.frontier.nodes_in(NodeStatus.READY):
             if self.state.token_id(index) in wanted and not self.out_of_budget():
                 self.send(self.plan.nodes[index])
+        self.start_again(asked.children)
 
     def dispatch_again(self) -> None:
         """Every dispatched token once more, whatever `max_parallel` says: they were out before."""
@@ -385,3 +409,19 @@ def _by(command: Command) -> dict[str, Any]:
     if reason := command.data.get("reason"):
         data["reason"] = reason
     return data
+
+
+def _deadline(start: Start, plan: Plan) -> int | None:
+    """When the run must have ended: by its own settings or, if that is sooner, its parent's."""
+    own = plan.ir.deadline_ms
+    ends = [start.accepted_at + own] if own is not None else []
+    return min([*ends, start.deadline_at] if start.deadline_at else ends, default=None)
+
+
+def _unfit(start: Start, plan: Plan) -> str | None:
+    """Why a child run cannot start: no acceptance has judged its inputs."""
+    try:
+        validate_inputs(plan.ir, msgspec.json.decode(start.inputs))
+    except InvalidInputs as exc:
+        return str(exc)
+    return None

@@ -10,8 +10,7 @@ from minuet.model.duration import duration_ms
 from minuet.model.node_type import NodeType
 from minuet.schemas import load
 
-NAMES: Final = ("http", "transform", "branch", "join", "wait", "hitl", "agent")
-LATER: Final = frozenset({"map", "workflow"})
+NAMES: Final = ("http", "transform", "branch", "join", "wait", "hitl", "agent", "map", "workflow")
 
 
 @cache

@@ -44,7 +44,7 @@ class Configs:
             self._check_schema(each, at)
             if _is_branch(each):
                 self._check_cases(each, at)
-            else:
+            elif not each.spawns:  # their reads are found with what they run
                 self._check_templates(each, at)
 
     def _check_schema(self, each: NodeDraft, at: str) -> None:
@@ -56,7 +56,7 @@ class Configs:
         strict, lenient = checkers
         config = each.node.config
         found = strict.faults(config)
-        if found and not _is_branch(each) and b"${" in canonical_json(config):
+        if found and not _is_branch(each) and not each.spawns and b"${" in canonical_json(config):
             found = lenient.faults(config) if lenient else _apart_from_templates(found, config)
         for fault in found:
             self._faults.error(at + fault.pointer, fault.message)

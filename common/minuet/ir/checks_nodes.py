@@ -8,7 +8,6 @@ from minuet.model.duration import duration_ms
 from minuet.model.errors import InvalidInput
 from minuet.model.node_type import NodeType
 
-from .builtin import LATER
 from .draft import Draft, NodeDraft
 from .faults import Faults, pointer, quoted
 
@@ -47,9 +46,6 @@ def _known_type(
     kind = types.get(name)
     if kind is not None or not name:
         return kind
-    if name in LATER:
-        faults.error(at, f"nodes of type '{name}' arrive with a later version")
-        return None
     fix = faults.nearest(name, types) or f"; known are {quoted(sorted(types))}"
     if draft.settings.unknown_types == "fail":
         faults.error(at, f"no worker ever registered the type '{name}'{fix}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from minuet.model.canonical import canonical_json, digest
 from minuet.model.diagnostic import Diagnostic
@@ -18,6 +18,7 @@ from minuet.model.json import MAX_BYTES, MAX_DEPTH, is_too_deep
 from minuet.model.node_type import NodeType
 
 from .builtin import builtin_node_types
+from .checks_children import Body, CompileBody, Workflows, check_children
 from .checks_concurrency import check_concurrency
 from .checks_config import Configs
 from .checks_graph import check_edges
@@ -31,15 +32,27 @@ from .faults import Faults
 __all__ = ["Compiled", "compile_document", "document_digest", "validate_inputs"]
 
 
+NO_WORKFLOWS: Workflows = {}
+
+
+class CompiledBody(NamedTuple):
+    """Canonical JSON of a document inside a node, and of its IR."""
+
+    document: bytes
+    ir: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """`ir` and `document` are None if any diagnostic is an error. `digest` is the document's,
-    without `ui`, "" if the document is too deep or too large to be read at all."""
+    without `ui`, "" if the document is too deep or too large to be read at all. `bodies` are the
+    documents that stand inside its nodes, at any depth: they must be stored with it."""
 
     ir: Ir | None
     digest: str
     diagnostics: list[Diagnostic]
     document: Workflow | None
+    bodies: tuple[CompiledBody, ...] = ()
 
     @property
     def valid(self) -> bool:
@@ -59,11 +72,16 @@ class Compiled:
         return self.ir
 
 
-def compile_document(document: object, node_types: Mapping[str, NodeType]) -> Compiled:
+def compile_document(
+    document: object,
+    node_types: Mapping[str, NodeType],
+    workflows: Workflows = NO_WORKFLOWS,
+) -> Compiled:
     """`document` is parsed JSON (`minuet.model.json` refuses what JSON cannot say).
 
-    `node_types` are those that workers told; the built-in ones are always known and win. Never
-    raises for a bad document: every fault found is in `diagnostics`.
+    `node_types` are those that workers told; the built-in ones are always known and win.
+    `workflows` are the stored ones that its nodes name (see `references`). Never raises for a bad
+    document: every fault found is in `diagnostics`.
     """
     faults = Faults()
     if is_too_deep(document, MAX_DEPTH):
@@ -74,19 +92,38 @@ def compile_document(document: object, node_types: Mapping[str, NodeType]) -> Co
         faults.error("", f"the document has {size_bytes} bytes; the limit is {MAX_BYTES}")
         return Compiled(None, "", faults.listed(), None)
     draft = read_draft(document, faults)
-    _check(draft, {**node_types, **builtin_node_types()}, faults)
+    bodies: list[CompiledBody] = []
+
+    def compile_body(body: Any) -> Body:
+        compiled = compile_document(body, node_types, workflows)
+        if compiled.ir is None:
+            return Body(None, "", compiled.diagnostics)
+        text = compiled.ir_json()
+        bodies.extend(compiled.bodies)
+        bodies.append(CompiledBody(canonical_json(body), text))
+        return Body(compiled.ir, digest(text), compiled.diagnostics)
+
+    _check(draft, {**node_types, **builtin_node_types()}, faults, workflows, compile_body)
     name = document_digest(document)
     if faults.errors or draft.workflow is None:
         return Compiled(None, name, faults.listed(), None)
-    return Compiled(emit_ir(draft, draft.workflow, name), name, faults.listed(), draft.workflow)
+    ir = emit_ir(draft, draft.workflow, name)
+    return Compiled(ir, name, faults.listed(), draft.workflow, tuple(bodies))
 
 
-def _check(draft: Draft, types: Mapping[str, NodeType], faults: Faults) -> None:
+def _check(
+    draft: Draft,
+    types: Mapping[str, NodeType],
+    faults: Faults,
+    workflows: Workflows,
+    compile_body: CompileBody,
+) -> None:
     """The order matters: each check fills in what the next ones read."""
     check_inputs_schema(draft.inputs, faults)
     check_nodes(draft, types, faults)
     check_edges(draft, faults)
     Configs(draft, faults).check()
+    check_children(draft, workflows, faults, compile_body)
     check_conditions(draft, faults)
     check_outputs(draft, faults)
     check_concurrency(draft, faults)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from minuet.model.document import Concurrency, Edge, Node, Settings, Workflow
+from minuet.model.ir import IrChild
 from minuet.model.node_type import NodeType
 from minuet.model.status import APPROVED, SUCCESS
 from minuet.schemas import load
@@ -37,10 +38,15 @@ class NodeDraft:
     guard_reads: tuple[tuple[str, ...], ...] = ()
     undoes: int | None = None
     closes: bool = False
+    child: IrChild | None = None
 
     @property
     def inline(self) -> bool:
         return self.kind is not None and self.kind.inline
+
+    @property
+    def spawns(self) -> bool:
+        return self.inline and self.node.type in ("map", "workflow")
 
     @property
     def is_hitl(self) -> bool:
@@ -81,6 +87,7 @@ class Draft:
     concurrency: Concurrency | None = None
     key_reads: tuple[tuple[str, ...], ...] = ()
     loops: Loops | None = None
+    depth: int = 0
 
     def port_of(self, each: EdgeDraft) -> str:
         """The port that the edge listens on: its `on`, or the way on from its source."""

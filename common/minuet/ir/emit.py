@@ -50,6 +50,7 @@ def emit_ir(draft: Draft, workflow: Workflow, digest: str) -> Ir:
         priority=settings.priority,
         compensate_on=sorted(settings.compensate_on),
         concurrency=_concurrency(workflow.concurrency),
+        depth=draft.depth,
     )
 
 
@@ -76,6 +77,7 @@ def _node(each: NodeDraft, returns: set[Path]) -> IrNode:
         on_error_continue=node.on_error == "continue",
         when=node.when,
         compensate=node.compensate,
+        child=each.child,
     )
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from minuet.model.signal import Start
 from minuet.model.state import Ending, Rest
-from minuet.model.status import NodeStatus, RunStatus
-from minuet.model.token import CasRef
+from minuet.model.status import ERROR, NodeStatus, RunStatus
+from minuet.model.token import CasRef, Failure, Outcome
 
+from .children import stored_value
 from .edges import ExpressionFailed
 from .outputs import render_outputs
-from .step import Step
+from .spawning import SpawningStep
 
 STOPPING = (RunStatus.CANCELLING, RunStatus.COMPENSATING)
 
 
-class EndingStep(Step):
+class EndingStep(SpawningStep):
     """A step that knows how its run ends."""
 
     def settle(self) -> None:
@@ -26,6 +28,7 @@ class EndingStep(Step):
             self.end_if_done()
             self.pump()
         if not self.state.status.ended:
+            self.arm(self.parked)
             self.hold_rest()
             self._note_waiting()
         if self.transition.patched:
@@ -79,6 +82,11 @@ class EndingStep(Step):
         if error is not None:
             data["error"] = error
         self.emit("run.ended", data=data)
+        if (parent := self.state.start.parent) is not None:
+            outcome, blob = child_outcome(self.state.start, status, outputs, refs, error)
+            self.transition.done.append((parent.token, outcome))
+            if blob is not None and outcome.output_ref is not None:
+                self.transition.blobs[outcome.output_ref.digest] = blob
 
     def fail(self, error: dict[str, Any]) -> None:
         self.stop(RunStatus.FAILED, error, patient=False)
@@ -87,7 +95,7 @@ class EndingStep(Step):
         """End the run in `status`. A patient stop waits until the workers have let go of what they
         have in hand; so does every stop after which something is to be undone."""
         undoes = status.word in self.plan.ir.compensate_on
-        busy = set(self.frontier.nodes_in(NodeStatus.READY)) if patient or undoes else set()
+        busy = self._busy() if patient or undoes else set()
         self.cancel_nodes(set(self.frontier.live_nodes()) - busy)
         self._drop_deadline()
         ending = Ending(int(status), error)
@@ -100,10 +108,23 @@ class EndingStep(Step):
         self.state.status = RunStatus.CANCELLING
         self.transition.timers_add[f"stop {self.state.run}"] = until
         for index in sorted(busy):
-            self.transition.cancelled.append(self.state.token_id(index))
+            if self.plan.nodes[index].spawns:
+                self.drop_wait(index)
+                self.stop_children(index)
+            else:
+                self.transition.cancelled.append(self.state.token_id(index))
             self.frontier.mark(index, NodeStatus.CANCELLING)
         data = {"status": status.word, "error": error, "until": until}
         self.emit("run.cancelling", data=data)
+
+    def _busy(self) -> set[int]:
+        """Nodes that somebody works at: a worker, or child runs."""
+        spawning = (
+            index
+            for id in self.state.rest.children
+            if self.frontier.cell(index := self.plan.index[id])[0] == NodeStatus.WAITING
+        )
+        return {*self.frontier.nodes_in(NodeStatus.READY), *spawning}
 
     def stop_waiting(self) -> None:
         """The time that workers had to let go is over."""
@@ -138,3 +159,29 @@ class EndingStep(Step):
         if live and self.frontier.waiting == live and self.state.status is RunStatus.RUNNING:
             self.state.status = RunStatus.WAITING
             self.emit("run.waiting", data={})
+
+
+def child_outcome(
+    start: Start,
+    status: RunStatus,
+    outputs: Any,
+    refs: Mapping[str, CasRef] | None,
+    error: dict[str, Any] | None,
+) -> tuple[Outcome, bytes | None]:
+    """What a child run tells its parent when it ends, and the blob that this refers to, if its
+    outputs are large."""
+    item = start.parent.item if start.parent is not None else None
+    if status is not RunStatus.SUCCEEDED:
+        why = (error or {}).get("message") or (error or {}).get("code") or status.word
+        code = {RunStatus.CANCELLED: "child_cancelled", RunStatus.TIMED_OUT: "child_timed_out"}
+        failure = Failure(
+            code.get(status, "child_failed"),
+            f"run {start.run} {status.word.replace('_', ' ')}: {why}",
+            retryable=status is not RunStatus.CANCELLED,
+            cause=(error or {}).get("code"),
+        )
+        return Outcome(ERROR, failure=failure, item=item), None
+    whole = {**outputs, **refs} if refs else outputs
+    stored, blob = stored_value(whole, start.returns)
+    outcome = Outcome(output=stored.value, output_ref=stored.ref, values=stored.values, item=item)
+    return outcome, blob

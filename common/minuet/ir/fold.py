@@ -9,7 +9,7 @@ import msgspec
 
 from minuet.model.event import Event
 from minuet.model.signal import Start
-from minuet.model.state import Ending, Message, Rest, Stored
+from minuet.model.state import Children, Ending, Message, Rest, Stored
 from minuet.model.status import (
     NODE_STATUS_BY_WORD,
     RUN_STATUS_BY_WORD,
@@ -21,6 +21,7 @@ from minuet.model.token import CasRef
 from .patching import move_to_plan
 from .plan import Plan
 from .run_state import RunState
+from .spawning import note_item
 
 NO_PLANS: Mapping[str, Plan] = {}
 
@@ -77,7 +78,9 @@ def _run_resumed(state: RunState, event: Event) -> None:
 def _run_cancelling(state: RunState, event: Event) -> None:
     state.status = RunStatus.CANCELLING
     state.rest.ending = _ending(event)
-    for index in state.frontier.nodes_in(NodeStatus.READY):
+    spawning = [state.plan.index[id] for id in state.rest.children]
+    for index in (*state.frontier.nodes_in(NodeStatus.READY), *spawning):
+        state.due.pop(index, None)
         state.frontier.mark(index, NodeStatus.CANCELLING)
 
 
@@ -122,10 +125,22 @@ def _node_waiting(state: RunState, event: Event) -> None:
     state.frontier.mark(index, NodeStatus.WAITING)
     if (due_at := event.data.get("due_at")) is not None:
         state.due[index] = due_at
+    if (count := event.data.get("children")) is not None:
+        state.rest.children[event.node or ""] = Children(count)
+
+
+def _node_spawned(state: RunState, event: Event) -> None:
+    state.rest.children[event.node or ""].next = event.data["last"] + 1
+
+
+def _node_item(state: RunState, event: Event) -> None:
+    node = event.node or ""
+    note_item(state.rest.children[node], state.outputs, node, event.data)
 
 
 def _node_retrying(state: RunState, event: Event) -> None:
     index = _index(state, event)
+    state.forget_children(index)
     while state.frontier.cell(index)[2] < event.data["attempt"]:
         state.frontier.next_attempt(index)
     state.frontier.mark(index, NodeStatus.RETRYING)
@@ -137,6 +152,7 @@ def _node_ended(state: RunState, event: Event) -> None:
     data = event.data
     status = NODE_STATUS_BY_WORD[data["status"]]
     state.due.pop(index, None)
+    state.forget_children(index)
     state.frontier.mark(index, status)
     if status is NodeStatus.CANCELLED:
         return  # resolves no edge
@@ -199,6 +215,8 @@ _FOLDS = {
     "message.taken": _message_taken,
     "node.ready": _node_ready,
     "node.waiting": _node_waiting,
+    "node.spawned": _node_spawned,
+    "node.item": _node_item,
     "node.retrying": _node_retrying,
     "node.ended": _node_ended,
 }

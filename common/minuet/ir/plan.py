@@ -17,6 +17,7 @@ from .routing import Router
 
 EDGE_ROOTS = frozenset({"inputs", "nodes", "output", "run", "iteration"})
 CONFIG_ROOTS = frozenset({"inputs", "nodes", "run", "iteration"})
+ITEM_ROOTS = CONFIG_ROOTS | {"item", "index"}
 OUTPUT_ROOTS = frozenset({"inputs", "nodes", "run"})
 
 
@@ -59,6 +60,8 @@ class NodePlan:
         self.id = node.id
         self.inline = node.inline or node.unknown
         self.asks = node.type == "hitl"
+        self.spawns = node.child is not None
+        self.maps = self.spawns and node.type == "map"
         self.effect: Effect = node.effect  # type: ignore[assignment]
         self._edges = edges
         self._back = back
@@ -100,6 +103,16 @@ class NodePlan:
     def template(self) -> Template:
         """The config as a template; only inline nodes render it here."""
         return compile_template(self.config, allowed_roots=CONFIG_ROOTS)
+
+    @cached_property
+    def items(self) -> Expression:
+        """What a `map` runs over."""
+        return compile_expression(self.config["items"], allowed_roots=CONFIG_ROOTS)
+
+    @cached_property
+    def child_inputs(self) -> Template:
+        """Inputs of the child runs of a `map` or `workflow` node."""
+        return compile_template(child_inputs(self.node.type, self.config), allowed_roots=ITEM_ROOTS)
 
     @cached_property
     def cases(self) -> list[BranchCase]:
@@ -149,3 +162,10 @@ class Plan:
         return {
             name: compile_template(part, allowed_roots=OUTPUT_ROOTS) for name, part in value.items()
         }
+
+
+def child_inputs(type: str, config: Any) -> Any:
+    """The template of the inputs of child runs, from the config of their node."""
+    if type == "workflow":
+        return config.get("inputs", {})
+    return config["run"].get("inputs", {"item": "${item}", "index": "${index}"})

@@ -7,7 +7,8 @@ commit the transition must drop the state and load it anew.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -15,6 +16,7 @@ from minuet.model.signal import Start
 from minuet.model.state import Head, Message, NodeRecord, Rest, RunSnapshot, Stored
 from minuet.model.status import NodeStatus, RunStatus
 
+from .children import item_key, live_items
 from .plan import Plan
 
 
@@ -22,11 +24,13 @@ class RunState:
     """`outputs` holds what later expressions may read; `due` the timer instant (ms) of waiting and
     retrying nodes; `ports` how ended nodes ended; `armed` and `armed_inline` are heaps of the
     armed nodes that wait for dispatch and for evaluation; `missing` names outputs that exist in
-    Redis but were not loaded yet; `rest` is what few runs have."""
+    Redis but were not loaded yet; `rest` is what few runs have.
+    Never stored: `items` of live maps by node; `wanted` names blobs without which a node cannot go
+    on, and `blobs` holds those that were fetched (None: no store has it)."""
 
     __slots__ = (
-        "armed", "armed_inline", "cmd", "deadline_at", "due", "frontier", "last", "missing",
-        "outputs", "plan", "ports", "rest", "run", "seq", "start", "status",
+        "armed", "armed_inline", "blobs", "cmd", "deadline_at", "due", "frontier", "items", "last",
+        "missing", "outputs", "plan", "ports", "rest", "run", "seq", "start", "status", "wanted",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, start: Start) -> None:
@@ -46,6 +50,9 @@ class RunState:
         self.armed_inline: list[int] = []
         self.missing: set[str] = set()
         self.rest = Rest()
+        self.items: dict[int, Sequence[Any]] = {}
+        self.wanted: set[str] = set()
+        self.blobs: dict[str, bytes | None] = {}
 
     @property
     def counter(self) -> int:
@@ -137,6 +144,20 @@ class RunState:
         error = {**ending.error, "not_undone": failed}
         self.rest.ending = msgspec.structs.replace(ending, error=error)
 
+    def forget_children(self, index: int) -> bool:
+        """The node's child runs are no longer its own; whether it had any. Drops the results of
+        their items."""
+        id = self.plan.nodes[index].id
+        self.items.pop(index, None)
+        children = self.rest.children.pop(id, None)
+        if children is None:
+            return False
+        for item in range(children.next):
+            self.outputs.pop(item_key(id, item), None)
+        if not self.rest.children:
+            self.blobs.clear()
+        return True
+
     def take_message(self, name: str) -> Message | None:
         """The first kept message of that name, which is gone then."""
         for message in self.rest.messages:
@@ -189,13 +210,19 @@ class RunState:
     def lacking(self, plan: Plan) -> set[str]:
         """Nodes that ended, in this round of a loop or an earlier one, whose output `plan` may read
         and that are not in memory: a null output is not told from one that was not loaded."""
-        return {
+        ended = {
             node.id
             for node in self.plan.nodes
             if node.id in plan.kept
             and node.id not in self.outputs
             and _has_ended(self.frontier.cell(node.index))
         }
+        for id, children in self.rest.children.items():
+            failed = {each.item for each in children.failed}
+            live = set(live_items(children))
+            names = {item_key(id, i) for i in range(children.next) if i not in live | failed}
+            ended |= names - self.outputs.keys()
+        return ended
 
     def add_outputs(self, found: Mapping[str, bytes]) -> None:
         """Outputs as `out:<id>` holds them; everything asked for counts as loaded."""

@@ -47,6 +47,7 @@ class Step:
         self.fresh: set[int] = set()  # armed in this transition, not yet told by an event
         self.used_bytes = 0  # of tokens and of inline outputs
         self.inline_steps = 0
+        self.parked: list[int] = []  # armed nodes that wait for a blob
 
     # ── how nodes end ─────────────────────────────────────────────────────────────────────────
 
@@ -140,6 +141,7 @@ class Step:
             self._retry(node, self.now + delay_ms, failure)
 
     def _retry(self, node: NodePlan, due_at: int, failure: Failure) -> None:
+        self._forget_children(node)
         coming = self.frontier.next_attempt(node.index)
         self.frontier.mark(node.index, NodeStatus.RETRYING)
         self.state.due[node.index] = due_at
@@ -184,6 +186,7 @@ class Step:
         raise NotImplementedError
 
     def _close(self, node: NodePlan, status: NodeStatus, port: str, data: dict[str, Any]) -> None:
+        self._forget_children(node)
         self.frontier.mark(node.index, status)
         self.state.ports[node.index] = port
         if node.node.compensate is not None and status is NodeStatus.SUCCEEDED:
@@ -195,6 +198,7 @@ class Step:
         """A worker let go of a node of a run that is being cancelled, or was quicker: what it did
         is recorded, but leads nowhere."""
         if outcome.failure is not None or outcome.waiting:
+            self._forget_children(node)
             self.frontier.mark(node.index, NodeStatus.CANCELLED)
             data: dict[str, Any] = {"status": NodeStatus.CANCELLED.word}
             self.node_event("node.ended", node.index, data)
@@ -212,9 +216,9 @@ class Step:
             self.transition.outputs[name] = encode(NO_OUTPUT)
         self.node_event("node.ended", index, {"status": NodeStatus.SKIPPED.word, **(data or {})})
 
-    def wait(self, index: int, due_at: int | None) -> None:
+    def wait(self, index: int, due_at: int | None, extra: Extra | None = None) -> None:
         self.frontier.mark(index, NodeStatus.WAITING)
-        data: dict[str, Any] = {"attempt": self.frontier.cell(index)[2]}
+        data: dict[str, Any] = {"attempt": self.frontier.cell(index)[2], **(extra or {})}
         if due_at is not None:
             self.state.due[index] = due_at
             self.transition.timers_add[f"wait {self.state.token_id(index)}"] = due_at
@@ -248,6 +252,9 @@ class Step:
                 self.drop_timer(f"{'wait' if status == NodeStatus.WAITING else 'retry'} {token}")
             elif status in (NodeStatus.READY, NodeStatus.WAITING):
                 self.transition.cancelled.append(token)
+            if self.plan.nodes[index].spawns:
+                self.stop_children(index)
+                self._forget_children(self.plan.nodes[index])
             if status == NodeStatus.WAITING and self.plan.nodes[index].asks:
                 self.node_event("approval.cancelled", index, {"approval": self.approval(index)})
             self.fresh.discard(index)
@@ -258,6 +265,27 @@ class Step:
             if not cancelled.isdisjoint(heap):
                 heap[:] = [index for index in heap if index not in cancelled]
                 heapq.heapify(heap)
+
+    def drop_wait(self, index: int) -> None:
+        """A waiting node stops waiting."""
+        if self.state.due.pop(index, None) is not None:
+            self.drop_timer(f"wait {self.state.token_id(index)}")
+
+    def _forget_children(self, node: NodePlan) -> None:
+        if node.spawns and self.state.forget_children(node.index):
+            self.transition.rest = True
+
+    def stop_children(self, index: int) -> None:
+        """Nobody waits any more for the child runs that the node started."""
+        raise NotImplementedError
+
+    def begin_children(self, node: NodePlan) -> None:
+        """The node runs other workflows: it waits for them from now on."""
+        raise NotImplementedError
+
+    def spawn(self) -> bool:
+        """Start child runs where there is room for them; whether nodes were armed by that."""
+        raise NotImplementedError
 
     def drop_timer(self, member: str) -> None:
         self.transition.timers_add.pop(member, None)
@@ -271,6 +299,17 @@ class Step:
             self.fresh.add(index)
 
     def pump(self) -> None:
+        """Go on as far as bounds allow: armed nodes, then child runs."""
+        self._pump_armed()
+        while self.state.rest.children and not self.state.status.ended:
+            if self.state.status is RunStatus.PAUSED or not self.spawn():
+                break
+            self._pump_armed()
+
+    def has_armed(self) -> bool:
+        return bool(self.state.armed or self.state.armed_inline)
+
+    def _pump_armed(self) -> None:
         """Armed nodes in ascending order, for as long as one of them may go on. Those that may not
         are never looked at: a completion in a wide run costs no more than in a narrow one. While
         the run is paused none may."""
@@ -367,6 +406,9 @@ class Step:
             message = f"no worker ever registered the type '{node.node.type}'"
             self.node_event("warning", node.index, {"code": "unknown_type", "message": message})
             self.finish(node, NodeStatus.SUCCEEDED, SUCCESS, NO_OUTPUT, extra={"skipped": True})
+            return
+        if node.spawns:
+            self.begin_children(node)
             return
         iteration = self.frontier.cell(node.index)[3]
         try:

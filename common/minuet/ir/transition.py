@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from minuet.model.event import Event
 from minuet.model.node_type import Effect
-from minuet.model.signal import Command, Continue, Reemit, Start
+from minuet.model.signal import Command, Continue, Reemit, Start, Stop
 from minuet.model.timer import Timer
 from minuet.model.token import Outcome
 
@@ -27,7 +27,7 @@ class Fired(NamedTuple):
     timer: Timer
 
 
-RunInput = Start | Command | Completion | Fired | Continue | Reemit
+RunInput = Start | Command | Completion | Fired | Stop | Continue | Reemit
 
 
 class Limits(NamedTuple):
@@ -64,6 +64,8 @@ class DeadLetter(NamedTuple):
 class Transition:
     """`records` maps node ids to NodeRecord texts, `outputs` to the JSON of Stored.
 
+    `starts` and `stops` are signals for child runs, `done` tells the parent (by token id) how this
+    run ended, and `blobs` (by digest) must be in the store before the commit is sent.
     `more` asks for a `continue` signal. `dropped` counts inputs that named no live execution, or
     a command that was not the next. `started` tells that meta and inputs must be written too,
     `patched` that the run is on another plan, `rest` that the state's `rest` changed.
@@ -78,6 +80,10 @@ class Transition:
     timers_del: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
+    stops: list[Stop] = field(default_factory=list)
+    done: list[tuple[str, Outcome]] = field(default_factory=list)
+    blobs: dict[str, bytes] = field(default_factory=dict)
     more: bool = False
     started: bool = False
     patched: bool = False

@@ -53,6 +53,8 @@ class Values:
         name, stored, tail_path = self._locate(path, source)
         if stored.ref is None:
             return extract(self._decode(name, stored), tail_path)
+        if (blob := self._state.blobs.get(stored.ref.digest)) is not None:
+            return extract(self._decode(name, Stored(msgspec.Raw(blob))), tail_path)
         root = "inputs" if path[0] == "inputs" else "output"
         for cut in range(len(tail_path), -1, -1):
             key = format_path((root, *tail_path[:cut]))

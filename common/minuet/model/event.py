@@ -5,7 +5,7 @@ A run's event ids are its `seq`: 1, 2, 3 ... without a gap; the i-th event of a 
 `first_seq + i`.
 
 Event types and their data
-    run.started    {deadline_at?}
+    run.started    {deadline_at?, start?}   start: how a child run was started
     run.waiting    {}                       every live token waits
     run.paused     {number, by, reason?}    nothing is dispatched
     run.resumed    {number, by}
@@ -14,8 +14,11 @@ Event types and their data
     run.compensating {status, error}        finished nodes are undone; then it ends in `status`
     run.ended      {status, outputs?, outputs_ref?, error?}
                    outputs_ref: name -> reference of outputs too large to stand inline
+    node.spawned   {first, last}            child runs of these items were started
+    node.item      {item, run, output?, output_ref?, error?}   a child run of a map ended
     node.ready     {attempt, iteration?, held?}   held: armed, dispatched by a later node.ready
-    node.waiting   {attempt, due_at?}
+    node.waiting   {attempt, due_at?, children?, child?}
+                   children: how many child runs it waits for; child: the only one
     node.retrying  {attempt, due_at, error}       attempt is the coming one
     node.ended     {status, port, attempt, output?, output_ref?, error?, taken?,
                     started_at?, ended_at?, worker?, loop?, guard?, reused?}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Final
 
@@ -28,3 +29,12 @@ def run_id(partition: int, now_ms: int, random: int) -> str:
 def is_run_id(text: str) -> bool:
     """Whether `text` has the form of a run id; anything else can name no run."""
     return _RUN_ID.fullmatch(text) is not None
+
+
+def child_run_id(token: str, item: int) -> str:
+    """Id of the child run that a token (`run/node/gen/attempt`) starts for one item: always the
+    same, in the parent's partition, with the parent's time."""
+    partition, _, parent = token.partition("/")[0].partition("-")
+    digest = hashlib.sha256(f"{token}#{item}".encode()).digest()
+    value = int.from_bytes(digest[:10], "big")
+    return f"{partition}-{parent[:10]}{ulid(0, value)[10:]}"

@@ -34,6 +34,17 @@ class IrConcurrency(msgspec.Struct, frozen=True, omit_defaults=True):
     on_limit: str = "queue"
 
 
+class IrChild(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The workflow that a `map` or `workflow` node runs: digests of its compiled form and of its
+    document. `latest` tells that no version was named: the next start may find a newer one."""
+
+    ir: str
+    document: str
+    workflow: str
+    version: int | None = None
+    latest: bool = False
+
+
 class IrNode(msgspec.Struct, frozen=True, omit_defaults=True):
     """`reads` are the path texts that the config's templates name; `returns` the paths of this
     node's own output ("output.score") that edges, inline nodes and run outputs read.
@@ -56,6 +67,7 @@ class IrNode(msgspec.Struct, frozen=True, omit_defaults=True):
     on_error_continue: bool = False
     when: str | None = None
     compensate: str | None = None
+    child: IrChild | None = None
 
 
 class IrEdge(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,7 +83,7 @@ class IrEdge(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Ir(msgspec.Struct, frozen=True, omit_defaults=True):
     """Nodes in topological order of the forward edges, ties by document order; what follows a loop
-    comes after all of it."""
+    comes after all of it. `depth` is how deep child runs are nested below a run of it."""
 
     workflow: str
     nodes: list[IrNode]
@@ -87,3 +99,4 @@ class Ir(msgspec.Struct, frozen=True, omit_defaults=True):
     priority: int = 5
     compensate_on: list[str] = []
     concurrency: IrConcurrency | None = None
+    depth: int = 0

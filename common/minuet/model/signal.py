@@ -2,7 +2,7 @@
 
 A stream entry is a flat list of fields. Field `k` is the kind; the rest depends on it:
 
-    start, command, restore, archived, reemit, continue     s = JSON of the struct below
+    start, command, restore, stop, archived, reemit, continue     s = JSON of the struct below
     done      one field a token: token id = JSON of Outcome
     timer     one field a timer: member   = due_at in ms
 """
@@ -17,7 +17,9 @@ from .token import CasRef
 
 SIGNAL_VERSION = 1
 
-Kind = Literal["start", "command", "restore", "archived", "reemit", "continue", "done", "timer"]
+Kind = Literal[
+    "start", "command", "restore", "stop", "archived", "reemit", "continue", "done", "timer"
+]
 
 
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,6 +31,20 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     values: dict[str, Any] = {}
 
 
+class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The token whose node this run is a part of; `item` is its place in a map."""
+
+    run: str
+    node: str
+    gen: int
+    attempt: int
+    item: int | None = None
+
+    @property
+    def token(self) -> str:
+        return f"{self.run}/{self.node}/{self.gen}/{self.attempt}"
+
+
 class Start(msgspec.Struct, frozen=True, omit_defaults=True):
     """Command 0 of a run. `ir` is the digest of the compiled document in the tenant's CAS.
 
@@ -36,6 +52,9 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True):
     paths that the document reads inline ("inputs.domain") in `values`.
     `kept` holds, by node id, what a retry takes over from the run `retry_of`.
     `stop` is a cancel that came before the run was sent: it ends at once, and nothing of it runs.
+    A child run has a `parent`; its deadline is `deadline_at` (ms since the epoch) at the latest,
+    and `returns` are the paths of its output that the parent reads inline. `document` is the digest
+    of its document's blob: no acceptance has written that down.
     `not_after` is Redis time in ms; a later append is refused. `accepted_at` is ms since the epoch.
     """
 
@@ -55,6 +74,10 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True):
     kept: dict[str, Kept] = {}
     stop: Command | None = None
     priority: int = 5
+    parent: Parent | None = None
+    document: str | None = None
+    deadline_at: int | None = None
+    returns: list[str] = []
 
 
 CommandName = Literal["cancel", "decision", "patch", "pause", "resume", "message"]
@@ -100,6 +123,14 @@ class Restore(msgspec.Struct, frozen=True, omit_defaults=True):
     not_after: int = 0
 
 
+class Stop(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The parent does not want this child run any more: it is cancelled."""
+
+    run: str
+    reason: str = ""
+    v: int = SIGNAL_VERSION
+
+
 class Archived(msgspec.Struct, frozen=True, omit_defaults=True):
     """The recorder stored the run's last event (`seq`): its keys may shrink."""
 
@@ -109,10 +140,12 @@ class Archived(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Reemit(msgspec.Struct, frozen=True, omit_defaults=True):
-    """These tokens stand in no stream: dispatch again those that are still ready."""
+    """These tokens stand in no stream: dispatch again those that are still ready. These child runs
+    are known to nobody: start again those that are still wanted."""
 
     run: str
     tokens: list[str]
+    children: list[str] = []
     v: int = SIGNAL_VERSION
 
 
@@ -123,11 +156,12 @@ class Continue(msgspec.Struct, frozen=True, omit_defaults=True):
     v: int = SIGNAL_VERSION
 
 
-RunSignal = Start | Command | Restore | Archived | Reemit | Continue
+RunSignal = Start | Command | Restore | Stop | Archived | Reemit | Continue
 SIGNAL_TYPES: dict[str, type[RunSignal]] = {
     "start": Start,
     "command": Command,
     "restore": Restore,
+    "stop": Stop,
     "archived": Archived,
     "reemit": Reemit,
     "continue": Continue,

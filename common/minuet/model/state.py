@@ -14,7 +14,7 @@ import msgspec
 
 from .signal import Start
 from .status import NodeStatus, RunStatus
-from .token import CasRef
+from .token import CasRef, Outcome
 
 
 class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,12 +44,37 @@ class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
     until: int = 0
 
 
+class ItemError(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why an item of a map failed."""
+
+    item: int
+    code: str
+    message: str
+
+
+class Children(msgspec.Struct, omit_defaults=True):
+    """How far the child runs of one node have come: a `workflow` node has one, item 0.
+
+    Items below `next` were started; of these all below `low` and those in `beyond` have ended.
+    `size_bytes` is that of the results so far.
+    """
+
+    count: int
+    next: int = 0
+    low: int = 0
+    beyond: list[int] = []
+    failed: list[ItemError] = []
+    size_bytes: int = 0
+
+
 class Rest(msgspec.Struct, omit_defaults=True):
     """What few runs have: messages nobody waited for yet, ids of finished nodes that can be
-    compensated (in the order in which they finished), and the end that is coming."""
+    compensated (in the order in which they finished), by node id the child runs of live nodes, and
+    the end that is coming."""
 
     messages: list[Message] = []
     undo: list[str] = []
+    children: dict[str, Children] = {}
     ending: Ending | None = None
 
 
@@ -114,7 +139,8 @@ class Head(NamedTuple):
 
 class RunSnapshot(msgspec.Struct, omit_defaults=True):
     """A whole run, as folding its history gives it; what a `restore` installs. `ir` is the digest
-    of the IR that it is on; it started on `start.ir`."""
+    of the IR that it is on; it started on `start.ir`. `children` are the child runs that history
+    knows, with the outcome of those that ended."""
 
     start: Start
     head: str
@@ -122,4 +148,5 @@ class RunSnapshot(msgspec.Struct, omit_defaults=True):
     outputs: dict[str, Stored] = {}
     ir: str = ""
     rest: Rest = msgspec.field(default_factory=Rest)
+    children: dict[str, Outcome | None] = {}
     v: int = 1

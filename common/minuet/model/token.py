@@ -110,9 +110,10 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """How one token ended: the value beside its token id in a `done` entry.
 
     Exactly one of `output` and `output_ref` is meaningful; a missing output is JSON null.
-    `values` holds the token's `returns` when the output went to the CAS.
-    `failure` accompanies the ports `error` and `timeout`. `waiting` leaves the node live until a
-    command or message ends it. `started_at` and `ended_at` are ms since the epoch.
+    `values` holds the token's `returns` when the output went to the CAS. `item` is the place in a
+    map of the child run that ended. `failure` accompanies the ports `error` and `timeout`.
+    `waiting` leaves the node live until a command or message ends it. `started_at` and `ended_at`
+    are ms since the epoch.
     """
 
     port: str = "success"
@@ -127,3 +128,4 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     started_at: int | None = None
     ended_at: int | None = None
     worker: str | None = None
+    item: int | None = None

@@ -19,8 +19,9 @@ NODE_TYPES = {
 
 KINDS = ["task"] * 3 + [
     "once", "judge", "hitl", "hitl", "transform", "branch", "wait", "join", "ghost", "message",
+    "map", "workflow",
 ]  # fmt: skip
-CALM = ["task"] * 4 + ["once", "transform", "message", "join", "wait"]
+CALM = ["task"] * 4 + ["once", "transform", "message", "join", "wait", "map", "workflow"]
 WHILE = ["true", "true", "iteration < 1", "iteration < 2", "inputs.x > 3", "output != null"]
 GUARDS = ["inputs.x > 1", "inputs.x < 100", "iteration < 1", "iteration > 0", "inputs.y"]
 
@@ -134,7 +135,7 @@ class DocumentMaker:
         if not self._calm and self._chance(0.12):
             node["when"] = self._random.choice(GUARDS)
             self._note("guard")
-        if kind in ("task", "once", "judge"):
+        if kind in ("task", "once", "judge", "workflow"):
             self._harden(node)
         return node
 
@@ -149,6 +150,16 @@ class DocumentMaker:
             case "message":
                 config = {"message": self._random.choice(["go", "stop"])}
                 return config | ({"timeout": "40s"} if self._chance(0.6) else {})
+            case "map":
+                body = {"nodes": [{"id": "step", "type": "task"}]}
+                policy = self._random.choice(["fail", "collect", {"tolerate": 1}])
+                return {
+                    "items": self._random.choice(["0", "1", "3", "5", "inputs.x", "inputs.y"]),
+                    "run": body, "on_item_error": policy,
+                    "max_parallel": self._random.choice([1, 2, 100]),
+                }  # fmt: skip
+            case "workflow":
+                return {"name": "child", "inputs": {"a": "${inputs.x}"}}
             case "wait":
                 return {"for": self._random.choice(["1s", "20s", "0s"])}
         return {}
@@ -182,9 +193,14 @@ class DocumentMaker:
             edge["on"] = self._random.choice(["approved", "rejected", "timeout"])
         elif source["type"] == "judge" and self._chance(0.6):
             edge["on"] = self._random.choice(["good", "bad"])
-        elif source["type"] in ("task", "once", "judge", "transform") and self._chance(
-            0.05 if self._calm else 0.25
-        ):
+        elif source["type"] in (
+            "task",
+            "once",
+            "judge",
+            "transform",
+            "map",
+            "workflow",
+        ) and self._chance(0.05 if self._calm else 0.25):
             edge["on"] = self._random.choice(["error", "timeout"])
             if source["type"] == "transform":
                 edge["on"] = "error"

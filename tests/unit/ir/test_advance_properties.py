@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from minuet.ir import reference
 from minuet.ir.advance import advance
+from minuet.ir.checks_children import KnownWorkflow, Reference
 from minuet.ir.compile import compile_document
 from minuet.ir.fold import fold
 from minuet.ir.plan import Plan
@@ -25,6 +26,7 @@ from minuet.ir.routing import is_compiled
 from minuet.ir.run_state import RunState
 from minuet.ir.transition import Completion, Fired, Limits, RunInput, Transition
 from minuet.model.event import Event
+from minuet.model.ir import IrChild
 from minuet.model.signal import Command, CommandName, Continue, Reemit, Start
 from minuet.model.state import Stored
 from minuet.model.status import NodeStatus, RunStatus
@@ -33,6 +35,8 @@ from minuet.model.token import ApprovalRequest, Failure, Outcome
 
 from .random_documents import NODE_TYPES, DocumentMaker
 
+CHILD = KnownWorkflow(IrChild("sha256:c", "sha256:d", "child", 1), 0)
+WORKFLOWS = {Reference("child"): CHILD}
 SEEN: Counter[str] = Counter()
 PAIRS: Counter[tuple[str, str]] = Counter()
 COMMANDS: dict[CommandName, int] = {
@@ -41,6 +45,7 @@ COMMANDS: dict[CommandName, int] = {
 # Every pair of these must occur in documents often enough.
 CONSTRUCTS = (
     "task", "once", "judge", "hitl", "transform", "branch", "wait", "message", "join", "ghost",
+    "map", "workflow",
     "retry", "on_error", "timeout", "on_timeout", "when", "otherwise", "join_any", "join_n",
     "join_all", "parallel_edge", "guard", "loop", "nested_loop", "exhausted", "compensate",
     "max_parallel", "deadline", "outputs",
@@ -54,6 +59,7 @@ REQUIRED = (
     "undone",
     "pause", "resume", "sent", "kept_message", "run.cancelling", "run.compensating", "run.paused",
     "run.resumed", "let_go", "exit_held", "refused_paused", "refused_not_paused", "refused_ending",
+    "node.spawned", "node.item", "child_ended", "stopped_child",
     "decision", "patched", "refused_conflict", "refused_base_moved", "refused_not_waiting",
     "approval.requested", "approval.decided", "approval.expired", "approval.cancelled",
 )  # fmt: skip
@@ -85,12 +91,14 @@ class World:
         self.answered: list[Completion] = []
         self.timers: dict[str, int] = {}
         self.outputs: dict[str, bytes] = {}
+        self.children: dict[str, Start] = {}
+        self.reemitted: set[str] = set()
         self.more = False
         self.drafts: dict[str, dict[str, Any]] = {}
 
     def compile(self, document: dict[str, Any]) -> str | None:
         """Digest of a valid document, whose plans are then known; None for any other."""
-        compiled = compile_document(document, NODE_TYPES)
+        compiled = compile_document(document, NODE_TYPES, WORKFLOWS)
         if compiled.ir is None:
             return None
         digest = compiled.digest
@@ -119,6 +127,13 @@ class World:
             elif event.type.startswith(("approval.", "run.")):
                 SEEN[event.type] += 1
         self.tokens += [token.id for token in mine.tokens]
+        self.tokens += [
+            f"{start.parent.token}#{start.run}" for start in mine.starts if start.parent
+        ]
+        for start in mine.starts:
+            assert start.run not in self.children or start.run in self.reemitted
+            self.children[start.run] = start
+        SEEN["stopped_child"] += len(mine.stops)
         self.timers = {k: v for k, v in self.timers.items() if k not in mine.timers_del}
         self.timers |= mine.timers_add
         self.outputs |= mine.outputs
@@ -145,7 +160,9 @@ class World:
         assert sorted(folded.armed) == sorted(self.compiled.armed)
         kept = {node: stored.value for node, stored in folded.outputs.items()}
         stored = {n: msgspec.json.decode(v).get("value") for n, v in self.outputs.items()}
-        assert {n: value for n, value in stored.items() if value is not None} == {
+        # Results of the items of a map that is over stay behind; nobody reads them.
+        live = {n for n in stored if "#" not in n or n in folded.outputs}
+        assert {n: stored[n] for n in live if stored[n] is not None} == {
             n: msgspec.json.decode(v) for n, v in kept.items()
         }
         assert folded.rest == self.compiled.rest
@@ -162,7 +179,9 @@ class World:
                 chosen.append(self.random.choice(self.answered))
                 SEEN["duplicate"] += 1
             if self.tokens and self.random.random() < 0.1:
-                chosen.append(Reemit("0-r", [self.random.choice(self.tokens)]))
+                token, _, child = self.random.choice(self.tokens).partition("#")
+                self.reemitted |= {child}
+                chosen.append(Reemit("0-r", [token], [child]))
             chosen += self._completion()
         return chosen or self._passing_time()
 
@@ -199,6 +218,9 @@ class World:
         if not self.tokens or self.random.random() < 0.2:
             return []
         token = self.tokens.pop(self.random.randrange(len(self.tokens)))
+        token, _, child = token.partition("#")
+        if child:
+            return [self._end_child(token, child)]
         _, node, gen, attempt = token.split("/")
         index = self.plan.index[node]  # a node that had a token is never removed
         live = self.compiled.frontier.cell(index)
@@ -214,6 +236,21 @@ class World:
         if self.random.random() < 0.1:
             self.tokens.append(token)  # delivered twice: it will be answered again, differently
         return [done]
+
+    def _end_child(self, token: str, child: str) -> Completion:
+        """A child run ended somehow, perhaps told twice."""
+        parent = self.children[child].parent
+        assert parent is not None
+        draw = self.random.random()
+        outcome = Outcome(output=msgspec.Raw(b'{"score":3}'), item=parent.item)
+        if draw < 0.25:
+            failure = Failure("child_failed", "no", self.random.random() < 0.7)
+            outcome = Outcome("error", failure=failure, item=parent.item)
+        _, node, gen, attempt = token.split("/")
+        done = Completion(node, int(gen), int(attempt), outcome)
+        SEEN["child_ended"] += 1
+        self.answered.append(done)
+        return done
 
     def _question(self) -> Outcome:
         wait_ms = self.random.choice([None, 1000, 50_000])
@@ -289,6 +326,8 @@ def note_what_happened(world: World) -> None:
         if event.type == "message.taken" and before.type != "message.received":
             SEEN["kept_message"] += 1
     for event in world.events:
+        if event.type in ("node.spawned", "node.item"):
+            SEEN[event.type] += 1
         if event.data.get("held"):
             SEEN["held"] += 1
         if event.data.get("fatal"):
