@@ -30,6 +30,8 @@ class Assembler:
         self._bytes = 0  # of tokens and of events, in which the outputs stand
         self._timers: dict[str, int] = {}
         self._records: list[TransitionRecord] = []
+        # (tenant, digest) -> what must be in the store before the commit is sent
+        self.blobs: dict[tuple[str, str], bytes] = {}
 
     def limits(self) -> Limits:
         """What is left of the batch's bounds; never nothing, so that every run moves."""
@@ -53,8 +55,25 @@ class Assembler:
         self._tokens.extend(transition.tokens)
         for letter in transition.dead_letters:
             self.dead_letter(letter.reason, state.run, letter.node, letter.data)
+        self._add_signals(transition)
+        for digest, data in transition.blobs.items():
+            self.blobs[state.start.tenant, digest] = data
         if transition.more:
             commit.signals.append([("k", b"continue"), ("s", _encode(Continue(run=state.run)))])
+
+    def _add_signals(self, transition: Transition) -> None:
+        """What parent and child runs tell each other: to this very partition."""
+        signals = self._commit.signals
+        for start in transition.starts:
+            text = _encode(start)
+            self._bytes += len(text)
+            signals.append([("k", b"start"), ("s", text)])
+        for stop in transition.stops:
+            signals.append([("k", b"stop"), ("s", _encode(stop))])
+        for token, outcome in transition.done:
+            text = _encode(outcome)
+            self._bytes += len(text)
+            signals.append([("k", b"done"), (token, text)])
 
     def _add_run(self, state: RunState, transition: Transition, replace: bool) -> None:
         events = _encode(transition.events)

@@ -18,6 +18,7 @@ from minuet.model.signal import (
     Restore,
     RunSignal,
     Start,
+    Stop,
 )
 from minuet.model.status import ERROR
 from minuet.model.timer import Timer
@@ -166,7 +167,7 @@ def _add_signal(batch: Batch, signal: RunSignal) -> None:
             batch.runs.setdefault(signal.run, [])
         case Archived():
             batch.archived[signal.run] = signal
-        case Command() | Reemit() | Continue():
+        case Command() | Reemit() | Continue() | Stop():
             batch.add(signal.run, signal)
         case _:
             raise TypeError(f"no signal: {type(signal).__name__}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from minuet.bus.api import WorkerBus
-from minuet.cas.plans import Blobs, PlanCache
+from minuet.cas.plans import PlanCache
 from minuet.settings import CoordinatorSettings
 
 from .clock import RedisClock
@@ -16,7 +16,7 @@ from .loading import Loader
 from .ownership import Bus, Ownership
 from .reader import Reader
 from .renewal import LeaseRenewer
-from .routing import BatchRouter
+from .routing import BatchRouter, Store
 from .slots import SlotsDuty
 from .timers import TimerDuty
 
@@ -37,7 +37,7 @@ class Coordinator:
         self,
         bus: CoordinatorSide,
         renewer: LeaseRenewer,
-        blobs: Blobs,
+        blobs: Store,
         settings: CoordinatorSettings,
         *,
         local_ms: Callable[[], int] = monotonic_ms,
@@ -46,7 +46,7 @@ class Coordinator:
         plans = PlanCache(blobs)
         self.ownership = Ownership(bus, renewer, clock, settings)
         self._slots = SlotsDuty(bus, self.ownership)
-        router = BatchRouter(Loader(bus, plans), plans, blobs, clock, self._slots.share)
+        router = BatchRouter(Loader(bus, plans, blobs), plans, blobs, clock, self._slots.share)
         self._reader = Reader(
             bus, self.ownership, router, clock, batch_signals=settings.batch_signals
         )

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from minuet.bus.api import CoordinatorBus
-from minuet.cas.plans import PlanCache
+from minuet.cas.plans import Blobs, PlanCache
 from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
 from minuet.model.errors import NotFound
@@ -26,9 +26,10 @@ _start = msgspec.json.Decoder(Start).decode
 class Loader:
     """Reads runs from Redis after every commit under way, so that it sees their effect."""
 
-    def __init__(self, bus: CoordinatorBus, plans: PlanCache) -> None:
+    def __init__(self, bus: CoordinatorBus, plans: PlanCache, blobs: Blobs) -> None:
         self._bus = bus
         self._plans = plans
+        self._blobs = blobs
 
     async def load(self, partition: OwnedPartition, batch: Batch) -> dict[str, Head]:
         """Fill `partition.states` for the runs of `batch`; the heads of those that Redis knows
@@ -53,6 +54,20 @@ class Loader:
                 reason = f"the run cannot be read: {type(exc).__name__}: {exc}"
                 batch.poison.append(([("k", b"run"), ("run", run.encode())], reason))
         return {run: head for run, head in heads.items() if run not in partition.states}
+
+    async def load_wanted(self, partition: OwnedPartition, batch: Batch) -> None:
+        """Blobs without which nodes of the batch's runs cannot go on. One that no store has is
+        told as missing. Raises Unavailable."""
+        for run in batch.runs:
+            state = partition.states.get(run)
+            while state is not None and state.wanted:
+                digest = next(iter(state.wanted))
+                try:
+                    state.blobs[digest] = await self._blobs.get(state.start.tenant, digest)
+                except NotFound:
+                    log.error("blob_missing", run_id=run, digest=digest)
+                    state.blobs[digest] = None
+                state.wanted.discard(digest)
 
     async def load_patches(self, partition: OwnedPartition, batch: Batch) -> dict[str, Plan]:
         """The plans that patch commands of `batch` lead to, by IR digest; the runs get the outputs

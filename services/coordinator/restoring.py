@@ -39,13 +39,14 @@ class RestoredRun:
         """Let the state go on; once."""
         state = self._state
         self._limits = assembler.limits()
-        assembler.add(state, reinstate(state, self._now, self._limits), replace=True)
+        made = reinstate(state, self._now, self._limits, self._snapshot.children)
+        assembler.add(state, made, replace=True)
         return state
 
     def again(self, assembler: Assembler) -> RunState:
         """The state as `install` left it, made anew: what came after it went wrong."""
         state = RunState.from_snapshot(self._plan, self._snapshot)
-        reinstate(state, self._now, self._limits)
+        reinstate(state, self._now, self._limits, self._snapshot.children)
         state.last = assembler.id
         return state
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -13,7 +13,7 @@ from minuet.ir.advance import abort, advance
 from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
 from minuet.ir.transition import Completion, RunInput
-from minuet.model.errors import StoreUnavailable
+from minuet.model.errors import Overloaded, StoreUnavailable
 from minuet.model.signal import Start
 
 from . import metrics
@@ -26,6 +26,13 @@ from .restoring import RestoredRun, Restores
 
 log = structlog.get_logger()
 _encode = msgspec.json.Encoder().encode
+
+
+class Store(Blobs, Protocol):
+    """The content-addressed store as the owner of runs uses it."""
+
+    async def put(self, tenant: str, data: bytes) -> object:
+        """Raises Unavailable."""
 
 
 class Known(NamedTuple):
@@ -50,11 +57,12 @@ class BatchRouter:
         self,
         loader: Loader,
         plans: PlanCache,
-        blobs: Blobs,
+        blobs: Store,
         clock: RedisClock,
         slots: Mapping[str, float],
     ) -> None:
         self._loader = loader
+        self._blobs = blobs
         self._restores = Restores(plans, blobs, clock)
         self._clock = clock
         self._slots = slots
@@ -102,6 +110,7 @@ class BatchRouter:
                 ended.append(run)
                 metrics.RUNS_ENDED.labels(routed.status.word).inc()
         self._finish(partition, batch, assembler)
+        await self._put_blobs(assembler)
         for token in assembler.tokens:
             partition.count_out(token.type, 1)
         metrics.ROUTE_SECONDS.observe((self._clock.local() - started) / 1000)
@@ -109,6 +118,14 @@ class BatchRouter:
         for page in commit.pages:
             metrics.PAGE_TOKENS.observe(len(page.tokens))
         partition.send(commit, ended, batch.oldest_ms)
+
+    async def _put_blobs(self, assembler: Assembler) -> None:
+        """What the commit names must be there before it. Raises StoreUnavailable."""
+        for (tenant, _), data in assembler.blobs.items():
+            try:
+                await self._blobs.put(tenant, data)
+            except Overloaded as exc:  # Redis is full: the same signals are read again later
+                raise StoreUnavailable(str(exc)) from exc
 
     async def _prepare(self, partition: OwnedPartition, batch: Batch) -> Prepared | None:
         """Bring everything into memory that routing needs; None if the partition was lost
@@ -122,6 +139,7 @@ class BatchRouter:
             if found is not None:
                 restored[each.run] = found
         plans = await self._loader.load_patches(partition, batch)
+        await self._loader.load_wanted(partition, batch)
         return None if partition.lost else Prepared(restored, plans)
 
     async def _route_run(

@@ -107,7 +107,7 @@ def assemble(
     types = NodeTypes(db, bus)
     recorded = Recorded(db, bus)
     relay = Relay(db, bus, cas, admission)
-    definitions = Definitions(cas, types)
+    definitions = Definitions(db, cas, types)
     authenticator = Authenticator(db)
     workflows = Workflows(db, definitions)
     runs = Runs(db, definitions, recorded)

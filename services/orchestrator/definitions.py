@@ -12,10 +12,13 @@ import msgspec
 
 from minuet.cas.kept import PLAN_NODES, Kept
 from minuet.cas.plans import weight_of
+from minuet.ir.checks_children import KnownWorkflow, Workflows, references
 from minuet.ir.compile import Compiled, compile_document
 from minuet.model.canonical import canonical_json, digest
 from minuet.model.errors import StoreUnavailable
-from minuet.model.ir import Ir
+from minuet.model.ir import Ir, IrChild
+from minuet.store import workflows as stored
+from minuet.store.database import Database
 from minuet.store.workflows import VersionRow
 
 from .node_types.service import NodeTypes
@@ -40,32 +43,59 @@ class Definition:
 
 
 class Definitions:
-    def __init__(self, cas: Cas, types: NodeTypes) -> None:
+    def __init__(self, db: Database, cas: Cas, types: NodeTypes) -> None:
+        self._db = db
         self._cas = cas
         self._types = types
         self._kept: Kept[Ir] = Kept(PLAN_NODES)
         self._stored: OrderedDict[tuple[str, str], None] = OrderedDict()
 
-    async def compile(self, document: Any, *, size_bytes: int = 0) -> Compiled:
-        """Compile against the node types known now; asks the workers about unknown ones first.
+    async def compile(self, tenant: str, document: Any, *, size_bytes: int = 0) -> Compiled:
+        """Compile against the node types known now, asking the workers about unknown ones first,
+        and the tenant's workflows that the document names.
 
         Large documents are compiled in a thread, so that other requests go on.
         """
-        compiled = await self._compile(document, size_bytes)
+        workflows = await self._named(tenant, document)
+        compiled = await self._compile(document, workflows, size_bytes)
         if _names_unknown(document, self._types.known) and await self._types.refresh():
-            compiled = await self._compile(document, size_bytes)
+            compiled = await self._compile(document, workflows, size_bytes)
         return compiled
 
-    async def _compile(self, document: Any, size_bytes: int) -> Compiled:
+    async def _compile(self, document: Any, workflows: Workflows, size_bytes: int) -> Compiled:
+        known = self._types.known
         if size_bytes > AT_ONCE_BYTES:
-            return await asyncio.to_thread(compile_document, document, self._types.known)
-        return compile_document(document, self._types.known)
+            return await asyncio.to_thread(compile_document, document, known, workflows)
+        return compile_document(document, known, workflows)
+
+    async def _named(self, tenant: str, document: Any) -> Workflows:
+        """The stored workflows that nodes of the document run, as far as they exist."""
+        wanted = sorted(references(document), key=str)
+        if not wanted:
+            return {}
+        async with self._db.connection() as c:
+            rows = await stored.find_versions(
+                c, [(tenant, each.name, each.version) for each in wanted]
+            )
+        return {
+            each: KnownWorkflow(
+                IrChild(
+                    row.ir_digest, row.document_digest, row.name, row.version, each.version is None
+                ),
+                (await self.load_ir(tenant, row.ir_digest)).depth,
+            )
+            for each, row in zip(wanted, rows, strict=True)
+            if row is not None
+        }
 
     async def store(self, tenant: str, document: Any, compiled: Compiled) -> Definition:
         """Put document and compiled form into the durable store. Raises InvalidDocument."""
         ir = compiled.require()
         text, compiled_text = canonical_json(document), compiled.ir_json()
         name, ir_name = digest(text), digest(compiled_text)
+        for body in compiled.bodies:
+            await self._cas.put(tenant, body.document)
+            await self._cas.put(tenant, body.ir)
         if self._kept.get(tenant, ir_name) is None:
             await self._cas.put(tenant, compiled_text)
             self._kept.put(tenant, ir_name, ir, weight_of(ir))
@@ -78,11 +108,12 @@ class Definitions:
 
     async def load(self, tenant: str, row: VersionRow) -> Definition:
         """The compiled version. One with a type that was unknown then is compiled again, because
-        a worker may have brought the type meanwhile."""
+        a worker may have brought the type meanwhile; so is one that runs the latest version of
+        another workflow."""
         ir = await self.load_ir(tenant, row.ir_digest)
-        if _has_unknown(ir):
+        if _may_have_changed(ir):
             document = msgspec.json.decode(await self.blob(tenant, row.document_digest))
-            compiled = await self.compile(document)
+            compiled = await self.compile(tenant, document)
             if compiled.valid:
                 again = await self.store(tenant, document, compiled)
                 return replace(again, name=row.name, version=row.version)
@@ -112,5 +143,5 @@ def _names_unknown(document: Any, known: Container[str]) -> bool:
     return any(isinstance(type, str) and type not in known for type in types)
 
 
-def _has_unknown(ir: Ir) -> bool:
-    return any(node.unknown for node in ir.nodes)
+def _may_have_changed(ir: Ir) -> bool:
+    return any(node.unknown or (node.child and node.child.latest) for node in ir.nodes)

@@ -29,6 +29,9 @@ RESTORES: Final = Counter(
 REEMITTED: Final = Counter(
     "minuet_reconciler_reemitted_tokens_total", "Tokens that stood in no stream, asked for again"
 )
+CHILDREN_HEALED: Final = Counter(
+    "minuet_reconciler_healed_children_total", "Ends of child runs that their parents had missed"
+)
 REEMIT_SKIPPED: Final = Counter(
     "minuet_reconciler_reemit_skipped_total",
     "Searches for lost tokens given up, by the place that was too full or unclear", ["place"],

@@ -21,6 +21,7 @@ from minuet.store import history
 from minuet.store.database import Database
 from minuet.store.history import LiveRun
 
+from .lost_children import LostChildren
 from .lost_tokens import LostTokens
 from .metrics import RESTORES
 from .ports import Cas
@@ -56,7 +57,8 @@ class Reconciler:
         self._database = database
         self._bus = bus
         plans = PlanCache(cas)
-        self._maker = RestoreMaker(cas, plans)
+        self._maker = RestoreMaker(database, cas, plans)
+        self._lost_children = LostChildren(database, bus, cas, plans)
         self._lost = LostTokens(bus, plans, clock=clock)
         self._interval_s = interval_s
         self._clock = clock
@@ -109,6 +111,7 @@ class Reconciler:
             sent += await self._heal([run for run in runs if not run.suspect])
             if len(runs) < PAGE:
                 await self._lost.resend()
+                await self._lost_children.sweep()
                 return sent
             after = runs[-1].id
 

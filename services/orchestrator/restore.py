@@ -4,36 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Protocol
 
 import msgspec
 
 from minuet.cas.plans import PlanCache
 from minuet.ir.fold import fold, plans_needed
 from minuet.ir.plan import Plan
+from minuet.ir.run_state import RunState
 from minuet.model.event import Event
 from minuet.model.signal import Restore
 from minuet.model.token import CasRef
+from minuet.store.database import Database
 from minuet.store.history import StoredRun
 
+from .child_runs import ChildRuns, live_children
+from .ports import Cas
 from .start import start_of
 
 _decode_events = msgspec.json.Decoder(list[Event]).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class Cas(Protocol):
-    """The part of the content-addressed store that is needed here; `put` is durable."""
-
-    async def put(self, tenant: str, data: bytes) -> str: ...
-
-
 class RestoreMaker:
     """Folds histories."""
 
-    def __init__(self, cas: Cas, plans: PlanCache) -> None:
+    def __init__(self, database: Database, cas: Cas, plans: PlanCache) -> None:
         self._cas = cas
         self._plans = plans
+        self._children = ChildRuns(database, cas)
 
     async def make(self, run: StoredRun, *, not_after: int) -> Restore:
         """The signal, its state stored durably. Raises NotFound if the compiled document is
@@ -43,8 +41,11 @@ class RestoreMaker:
         # Off the loop: a history of thousands of nodes takes a while.
         events = await asyncio.to_thread(decode_history, run)
         plans = {digest: await self._plans.get(tenant, digest) for digest in plans_needed(events)}
-        state = await asyncio.to_thread(snapshot_of, plan, run, events, plans)
-        digest = await self._cas.put(run.start.tenant, state)
+        folded = await asyncio.to_thread(state_of, plan, run, events, plans)
+        snapshot = folded.snapshot()
+        snapshot.children = await self._children.known(tenant, live_children(folded))
+        state = _encode(snapshot)
+        digest = await self._cas.put(tenant, state)
         return Restore(
             run=run.start.id,
             tenant=run.start.tenant,
@@ -59,14 +60,14 @@ def decode_history(run: StoredRun) -> list[Event]:
     return [event for text in run.events for event in _decode_events(text)]
 
 
-def snapshot_of(
+def state_of(
     plan: Plan, run: StoredRun, events: list[Event], plans: Mapping[str, Plan]
-) -> bytes:
-    """JSON of the RunSnapshot. What stands in no event (commit, command) comes from the row.
+) -> RunState:
+    """The folded state. What stands in no event (commit, command) comes from the row.
 
     `plan` is what the run started on, `plans` what patches led to.
     """
     state = fold(plan, start_of(run.start), events, plans)
     state.cmd = run.cmd
     state.last = run.last_commit
-    return _encode(state.snapshot())
+    return state

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from minuet.model.signal import Command, Kept, Start
+from minuet.model.signal import Command, Kept, Parent, Start
 from minuet.model.token import CasRef
 from minuet.store.runs import NewRun, StartRow
 
@@ -28,7 +30,15 @@ def start_of(row: StartRow, *, not_after: int = 0, stop: Command | None = None) 
         kept=_decode_kept(row.kept) if row.kept else {},
         stop=stop,
         priority=row.priority,
+        **_child(row),
     )
+
+
+def _child(row: StartRow) -> dict[str, Any]:
+    """What only child runs have."""
+    if row.child is None:
+        return {}
+    return {**row.child, "parent": msgspec.convert(row.child["parent"], Parent)}
 
 
 def blobs_of(row: StartRow) -> tuple[str, ...]:

@@ -12,11 +12,13 @@ from minuet.bus.api import CacheBus, Entry
 from minuet.cas.cas import TTL_S
 from minuet.store import history
 from minuet.store.blobs import Key, insert_blobs
+from minuet.store.children import insert_children
 from minuet.store.database import Database
 from minuet.store.history import NewDeadLetter
 
 from . import approvals, metrics, patches, refusals
 from .chain import Recordable, Verdict, doubtful, judge
+from .children import born
 from .references import fetch_missing
 
 if TYPE_CHECKING:
@@ -87,6 +89,9 @@ class Writer:
 
     async def _judge(self, c: Connection, items: list[Recordable]) -> Verdict:
         heads = await history.run_heads(c, list({item.record.run for item in items}))
+        if starts := born(items, heads):
+            await insert_children(c, starts)
+            heads |= await history.run_heads(c, [start.run for start in starts])
         past = doubtful(items, heads)
         return judge(items, heads, await history.stored_commits(c, past) if past else {})
 

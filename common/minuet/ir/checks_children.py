@@ -135,7 +135,8 @@ def _body(
     if body.ir is None:
         return None
     whole = digest(canonical_json(document))
-    return KnownWorkflow(IrChild(body.ir_digest, whole, name), body.ir.depth)
+    latest = any(node.child is not None and node.child.latest for node in body.ir.nodes)
+    return KnownWorkflow(IrChild(body.ir_digest, whole, name, latest=latest), body.ir.depth)
 
 
 def _check_reads(each: NodeDraft, at: str, faults: Faults) -> None:

@@ -67,6 +67,7 @@ class StartRow(msgspec.Struct, frozen=True):
     retry_of: str | None = None
     kept: bytes | None = None
     priority: int = DEFAULT_PRIORITY
+    child: dict[str, Any] | None = None
 
 
 class RunRow(msgspec.Struct, frozen=True):
@@ -92,6 +93,7 @@ class RunRow(msgspec.Struct, frozen=True):
     principal: str
     idempotency_key: str | None
     retry_of: str | None
+    child: dict[str, Any] | None
     accepted_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -129,7 +131,7 @@ _RUN = """id, partition, workflow, version, patches,
  coalesce(current_ir_digest, ir_digest) as ir_digest, status, cmd,
  seq, counter, inputs, inputs_ref, outputs,
  outputs_ref, error, labels,
- principal, idempotency_key, retry_of, accepted_at, started_at, ended_at"""
+ principal, idempotency_key, retry_of, child, accepted_at, started_at, ended_at"""
 
 _LIST = """
 select id, workflow, version, status, counter, labels, accepted_at, started_at, ended_at from runs
@@ -137,7 +139,7 @@ where {} order by accepted_at desc, id desc limit $2
 """
 
 START_COLUMNS = """r.id, r.tenant, r.partition, r.workflow, r.version, r.ir_digest, r.accepted_at,
- r.inputs, r.inputs_ref, r.start_values, r.traceparent, r.retry_of, r.kept, r.priority"""
+ r.inputs, r.inputs_ref, r.start_values, r.traceparent, r.retry_of, r.kept, r.priority, r.child"""
 
 _INSERT = """
 with new as (
@@ -249,10 +251,17 @@ async def list_runs(
     workflow: str | None,
     after: Position | None,
     limit: int,
+    parent: str | None = None,
 ) -> list[RunLine]:
-    """Newest first; one row more than `limit` if there is a further page."""
+    """Newest first; one row more than `limit` if there is a further page. Child runs are listed
+    only with their `parent`."""
     clauses = ["tenant = $1"]
     args: list[Any] = [tenant, limit + 1]
+    if parent is None:
+        clauses.append("parent_run is null")
+    else:
+        args.append(parent)
+        clauses.append(f"parent_run = ${len(args)}")
     if statuses is not None:
         # As literals: only then can the planner see that a partial index covers them.
         numbers = ", ".join(str(int(status)) for status in statuses) or "null"

@@ -152,6 +152,7 @@ def _view(row: RunRow, nodes: list[NodeView], nodes_next_cursor: str | None) -> 
         principal=row.principal,
         idempotency_key=row.idempotency_key,
         retry_of=row.retry_of,
+        parent=row.child["parent"] if row.child else None,
         patches=row.patches,
         document_digest=row.document_digest,
         accepted_at=row.accepted_at,

@@ -56,6 +56,7 @@ class RunView(msgspec.Struct, frozen=True):
     ended_at: datetime | None
     nodes: list[NodeView]
     nodes_next_cursor: str | None
+    parent: dict[str, Any] | None = None
 
 
 class RunLineView(msgspec.Struct, frozen=True):

@@ -159,7 +159,7 @@ class Patches:
         text = await self._definitions.blob(principal.tenant, row.document_digest)
         document = msgspec.json.decode(text)
         changed = apply_patch(document, body.operations)
-        compiled = await self._definitions.compile(changed, size_bytes=len(text))
+        compiled = await self._definitions.compile(principal.tenant, changed, size_bytes=len(text))
         if compiled.ir is None:
             raise InvalidDocument(compiled.diagnostics)
         old = await self._definitions.load_ir(principal.tenant, row.ir_digest)

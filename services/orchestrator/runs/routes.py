@@ -89,12 +89,20 @@ async def list_runs(
     workflow: Annotated[
         str | None, QueryParameter(description="Only runs of this workflow")
     ] = None,
+    parent: Annotated[
+        str | None, QueryParameter(description="The child runs of this run; without it none are")
+    ] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> RunPage:
     """Runs without payloads, newest first."""
     return await core.runs.lines(
-        request.user, status=status or [], workflow=workflow, cursor=cursor, limit=limit
+        request.user,
+        status=status or [],
+        workflow=workflow,
+        parent=parent,
+        cursor=cursor,
+        limit=limit,
     )
 
 

@@ -46,6 +46,7 @@ class Runs:
         *,
         status: list[str],
         workflow: str | None,
+        parent: str | None,
         cursor: str | None,
         limit: int,
     ) -> RunPage:
@@ -58,6 +59,7 @@ class Runs:
                 workflow=workflow,
                 after=after,
                 limit=limit,
+                parent=parent,
             )
         items = [line_view(row) for row in rows[:limit]]
         if len(rows) <= limit:

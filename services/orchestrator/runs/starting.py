@@ -141,7 +141,9 @@ class Starter:
             raise InvalidBody("give either `workflow` or `document`", pointer="")
         if isinstance(body.workflow, str):
             return await self._workflows.resolve(principal, body.workflow)
-        compiled = await self._definitions.compile(body.document, size_bytes=size_bytes)
+        compiled = await self._definitions.compile(
+            principal.tenant, body.document, size_bytes=size_bytes
+        )
         compiled.require()
         return await self._definitions.store(principal.tenant, body.document, compiled)
 

@@ -84,7 +84,7 @@ async def replace_workflow(
 async def validate(core: FromCore, request: ApiRequest) -> Verdict:
     """Compile the document without storing it. Paths of diagnostics point into the document."""
     document, size = await _document(request, core)
-    return await core.workflows.validate(document, size)
+    return await core.workflows.validate(request.user, document, size)
 
 
 @get("/", responses=problems(401, 503), summary="List workflows")

@@ -34,8 +34,10 @@ class Workflows:
         self._definitions = definitions
         self._resolver: Batcher[Wanted, VersionRow | None] = Batcher(self._find)
 
-    async def validate(self, document: Any, size_bytes: int) -> Verdict:
-        compiled = await self._definitions.compile(document, size_bytes=size_bytes)
+    async def validate(self, principal: Principal, document: Any, size_bytes: int) -> Verdict:
+        compiled = await self._definitions.compile(
+            principal.tenant, document, size_bytes=size_bytes
+        )
         return Verdict(compiled.ir is not None, list(compiled.diagnostics))
 
     async def apply(
@@ -52,7 +54,9 @@ class Workflows:
         With `name` the workflow must exist under it, at the version that `if_match` names.
         Raises InvalidDocument, NotFound, PreconditionFailed.
         """
-        compiled = await self._definitions.compile(document, size_bytes=size_bytes)
+        compiled = await self._definitions.compile(
+            principal.tenant, document, size_bytes=size_bytes
+        )
         if compiled.ir is None:
             raise InvalidDocument(compiled.diagnostics)
         if name is not None and compiled.ir.workflow != name:

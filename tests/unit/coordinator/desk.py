@@ -46,7 +46,7 @@ class Desk:
         assert lease is not None
         partition = OwnedPartition(lease, bench.bus, clock, lambda p: None)
         plans = PlanCache(bench.blobs)
-        router = BatchRouter(Loader(bench.bus, plans), plans, bench.blobs, clock, {})
+        router = BatchRouter(Loader(bench.bus, plans, bench.blobs), plans, bench.blobs, clock, {})
         return cls(bench, partition, router)
 
     async def read(self) -> list[Entry]:

@@ -11,6 +11,7 @@ import msgspec
 from minuet.bus.api import Done
 from minuet.bus.memory import MemoryBus
 from minuet.model.canonical import canonical_json, digest
+from minuet.model.canonical import digest as name_of
 from minuet.model.errors import NotFound
 from minuet.model.event import CommitRecord, Event, TransitionRecord
 from minuet.model.ir import Ir, IrEdge, IrNode
@@ -34,6 +35,9 @@ class MemoryBlobs:
         if digest not in self.held:
             raise NotFound(digest)
         return self.held[digest]
+
+    async def put(self, tenant: str, data: bytes) -> None:
+        self.held[name_of(data)] = data
 
 
 class MemoryRenewer:

@@ -12,6 +12,7 @@ from minuet.model.node_type import NodeType
 from minuet.services.orchestrator.definitions import Definitions
 from minuet.services.orchestrator.node_types.service import NodeTypes
 from minuet.services.orchestrator.ports import Cas
+from minuet.store.database import Database
 
 BROUGHT = NodeType(name="brought", effect="pure", config_schema={"type": "object"})
 
@@ -56,4 +57,6 @@ async def test_workers_are_asked_only_about_types(odd: Any) -> None:
 
 
 async def compile_with(types: Types, document: Any) -> Any:
-    return await Definitions(cast(Cas, None), cast(NodeTypes, types)).compile(document)
+    return await Definitions(
+        cast(Database, None), cast(Cas, None), cast(NodeTypes, types)
+    ).compile("t", document)
