@@ -26,7 +26,12 @@ async def serve(settings: Settings) -> None:
     bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
     renewer = ThreadBus(settings.redis.url, settings.redis.key_prefix)
     database = await Database(settings.database.url, max_size=2, name="coordinator").open()
-    coordinator = Coordinator(bus, renewer, Cas(bus, Blobs(database), ttl_s=settings.blob.cache_ttl_s), settings.coordinator)
+    coordinator = Coordinator(
+        bus,
+        renewer,
+        Cas(bus, Blobs(database), ttl_s=settings.blob.cache_ttl_s),
+        settings.coordinator,
+    )
     metrics = settings.metrics
     probes = ProbeServer(metrics.host, metrics.port, lambda: bus.trouble or coordinator.trouble)
     try:

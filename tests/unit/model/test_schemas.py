@@ -50,7 +50,7 @@ failures = st.builds(
 outcomes = st.builds(
     Outcome, port=text, output=raw, output_ref=st.none() | refs, values=objects,
     failure=st.none() | failures, waiting=st.booleans(), started_at=maybe_number,
-    ended_at=maybe_number, worker=maybe_text,
+    ended_at=maybe_number, worker=maybe_text, item=maybe_number,
 )  # fmt: skip
 events = st.builds(
     Event, type=st.sampled_from(["node.ready", "warning"]), node=maybe_text, gen=maybe_number,
@@ -68,11 +68,19 @@ lives = st.builds(
     LiveEvent, type=st.sampled_from(["node.started", "node.log"]), run=text, tenant=text, node=text,
     gen=number, attempt=number, time=number, data=objects,
 )  # fmt: skip
+kept = st.builds(
+    signals.Kept, port=text, output=raw, output_ref=st.none() | refs, values=objects
+)
+parents = st.builds(
+    signals.Parent, run=text, node=text, gen=number, attempt=number, item=maybe_number
+)
 SIGNALS: dict[str, st.SearchStrategy[Any]] = {
     "start": st.builds(
         signals.Start, run=text, tenant=text, ir=text, workflow=text, accepted_at=number,
         workflow_version=maybe_number, inputs=raw, inputs_ref=st.none() | refs, values=objects,
-        traceparent=maybe_text, not_after=number,
+        traceparent=maybe_text, not_after=number, retry_of=maybe_text,
+        kept=st.dictionaries(text, kept, max_size=2), parent=st.none() | parents,
+        document=maybe_text, deadline_at=maybe_number, returns=st.lists(text, max_size=2),
     ),
     "command": st.builds(
         signals.Command, run=text, number=st.integers(1, 99), name=st.just("cancel"), data=objects,
@@ -82,7 +90,11 @@ SIGNALS: dict[str, st.SearchStrategy[Any]] = {
         signals.Restore, run=text, tenant=text, seq=number, state=refs, fork=st.booleans()
     ),
     "archived": st.builds(signals.Archived, run=text, seq=number),
-    "reemit": st.builds(signals.Reemit, run=text, tokens=st.lists(text, max_size=3)),
+    "stop": st.builds(signals.Stop, run=text, reason=text),
+    "reemit": st.builds(
+        signals.Reemit, run=text, tokens=st.lists(text, max_size=3),
+        children=st.lists(text, max_size=2),
+    ),
     "continue": st.builds(signals.Continue, run=text),
 }  # fmt: skip
 

@@ -57,6 +57,6 @@ async def test_workers_are_asked_only_about_types(odd: Any) -> None:
 
 
 async def compile_with(types: Types, document: Any) -> Any:
-    return await Definitions(
-        cast(Database, None), cast(Cas, None), cast(NodeTypes, types)
-    ).compile("t", document)
+    return await Definitions(cast(Database, None), cast(Cas, None), cast(NodeTypes, types)).compile(
+        "t", document
+    )
