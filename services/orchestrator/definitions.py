@@ -135,12 +135,19 @@ class Definitions:
 
 
 def _names_unknown(document: Any, known: Container[str]) -> bool:
-    """Whether a node names a type that is not known. The document may be anything: one that
-    refuses unknown types does not compile, and must not be refused for a type that just came."""
+    """Whether a node, or one in the body of a map, names a type that is not known. The document may
+    be anything: one that refuses unknown types does not compile, and must not be refused for a type
+    that just came."""
     nodes = document.get("nodes") if isinstance(document, dict) else None
-    nodes = nodes if isinstance(nodes, list) else []
-    types = (node.get("type") for node in nodes if isinstance(node, dict))
-    return any(isinstance(type, str) and type not in known for type in types)
+    for node in nodes if isinstance(nodes, list) else ():
+        if not isinstance(node, dict):
+            continue
+        if isinstance(type := node.get("type"), str) and type not in known:
+            return True
+        config = node.get("config")
+        if isinstance(config, dict) and _names_unknown(config.get("run"), known):
+            return True
+    return False
 
 
 def _may_have_changed(ir: Ir) -> bool:

@@ -68,9 +68,7 @@ lives = st.builds(
     LiveEvent, type=st.sampled_from(["node.started", "node.log"]), run=text, tenant=text, node=text,
     gen=number, attempt=number, time=number, data=objects,
 )  # fmt: skip
-kept = st.builds(
-    signals.Kept, port=text, output=raw, output_ref=st.none() | refs, values=objects
-)
+kept = st.builds(signals.Kept, port=text, output=raw, output_ref=st.none() | refs, values=objects)
 parents = st.builds(
     signals.Parent, run=text, node=text, gen=number, attempt=number, item=maybe_number
 )

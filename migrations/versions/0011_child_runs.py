@@ -8,8 +8,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0007"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:
