@@ -1165,6 +1165,9 @@ export interface components {
             outputs_ref: {
                 [key: string]: unknown;
             } | null;
+            parent?: {
+                [key: string]: unknown;
+            } | null;
             patches: number;
             principal: string;
             retry_of: string | null;
@@ -2036,6 +2039,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description Most items of a page */
                 limit?: number;
+                /** @description The child runs of this run; without it none are */
+                parent?: string | null;
                 /** @description Only runs in one of these states */
                 status?: string[] | null;
                 /** @description Only runs of this workflow */

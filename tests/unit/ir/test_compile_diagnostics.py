@@ -140,8 +140,6 @@ ERRORS: list[tuple[Callable[[Document], None], str, str]] = [
     (change("/nodes/0/id", "in"), "/nodes/0/id", "word of the expression language"),
     (change("/nodes/0/id", "return"), "/nodes/0/id", "word of the expression language"),
     (change("/nodes/1/id", "a"), "/nodes/1/id", "already the node at /nodes/0"),
-    (change("/nodes/0/type", "map"), "/nodes/0/type", "later version"),
-    (change("/nodes/0/type", "workflow"), "/nodes/0/type", "later version"),
     # times and retries
     (change("/nodes/0/timeout", "5"), "/nodes/0/timeout", "units"),
     (change("/nodes/0/timeout", "0s"), "/nodes/0/timeout", "too short"),
@@ -336,13 +334,6 @@ def test_unknown_type_is_refused_if_the_document_says_so() -> None:
     found = diagnostics(document)
     assert [(each.severity, each.path) for each in found] == [("error", "/nodes/0/type")]
     assert "did you mean 'http'" in found[0].message
-
-
-def test_types_of_a_later_version_compile_if_a_worker_brings_them() -> None:
-    document = sound()
-    document["nodes"][0] = {"id": "a", "type": "map", "config": {"any": "thing"}}
-    types = {"score": WORKER, "map": NodeType(name="map")}
-    assert compile_document(document, types).diagnostics == []
 
 
 def test_built_in_types_cannot_be_replaced() -> None:

@@ -229,7 +229,9 @@ def removed(*indices: int) -> list[Json]:
 
 WEAKENED: dict[str, tuple[Json, list[Json], str]] = {
     "another message": (SIMPLE, replaced("/nodes/by-id/gate/config/message", "x"), "changed"),
-    "another type": (CONDITIONAL, replaced("/nodes/by-id/gate", step("gate")), "may not be changed"),
+    "another type": (
+        CONDITIONAL, replaced("/nodes/by-id/gate", step("gate")), "may not be changed",
+    ),
     "another timeout": (
         SIMPLE, [{"op": "add", "path": "/nodes/by-id/gate/config/timeout", "value": "1s"}],
         "may not be changed",
