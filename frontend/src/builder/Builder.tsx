@@ -15,6 +15,7 @@ import { EmptyCards } from './EmptyCards'
 import { EXAMPLE } from './example'
 import { faultPlace } from './faults'
 import type { Kinds } from './kinds'
+import { LoopQuestion, type LoopRequest } from './LoopQuestion'
 import { Palette } from './Palette'
 import { Problems } from './Problems'
 import { FlowPanel } from './panel/FlowPanel'
@@ -55,6 +56,7 @@ function Screen({ kinds, draft, restoredAt, firstView, onReload }: BuilderProps)
   const [view, setView] = useState<View>(firstView)
   const [jump, setJump] = useState<Jump | null>(null)
   const [request, setRequest] = useState<AddRequest | null>(null)
+  const [loop, setLoop] = useState<LoopRequest | null>(null)
   const starting = useBuilder((state) => state.starting)
   const setStarting = useBuilder((state) => state.setStarting)
   const [noteAt, setNoteAt] = useState(restoredAt)
@@ -139,7 +141,13 @@ function Screen({ kinds, draft, restoredAt, firstView, onReload }: BuilderProps)
             <>
               <Palette kinds={kinds} onAdd={(type) => addStep(type, {})} />
               <div className="relative min-w-0 flex-1">
-                <Canvas kinds={kinds} onAdd={setRequest} onAddType={addStep} onTidy={tidy} />
+                <Canvas
+                  kinds={kinds}
+                  onAdd={setRequest}
+                  onAddType={addStep}
+                  onTidy={tidy}
+                  onLoop={setLoop}
+                />
                 {isEmpty ? (
                   <EmptyCards
                     onExample={openExample}
@@ -156,7 +164,7 @@ function Screen({ kinds, draft, restoredAt, firstView, onReload }: BuilderProps)
               </Suspense>
             </div>
           )}
-          <FlowPanel kinds={kinds} />
+          <FlowPanel kinds={kinds} onLoop={setLoop} />
         </div>
         <Problems isChecking={isChecking} failure={failure} onText={goToText} onPointer={goTo} />
       </div>
@@ -166,6 +174,7 @@ function Screen({ kinds, draft, restoredAt, firstView, onReload }: BuilderProps)
         onClose={() => setRequest(null)}
         onChoose={addStep}
       />
+      <LoopQuestion request={loop} onClose={() => setLoop(null)} />
       <SaveQuestions saving={saving} onReload={onReload} />
       <StartRunDialog
         workflow={starting?.name ?? null}

@@ -47,12 +47,23 @@ export const text = {
     refused: {
       itself: 'A step cannot follow itself',
       cycle: 'That would go round in a circle',
+      shared: 'This step closes a loop already: put a join step behind it for another',
       duplicate: 'They are connected like that already',
     },
     unknownType: 'unknown type',
+    loop: (condition: string, most: number) => `while ${condition} · at most ${most}`,
+    onlyWhen: (condition: string) => `Runs only when ${condition}`,
+    undoes: (title: string) => `Undoes ${title}`,
     otherwise: 'otherwise',
     errors: (count: number) => (count === 1 ? '1 error' : `${count} errors`),
     warnings: (count: number) => (count === 1 ? '1 warning' : `${count} warnings`),
+  },
+  loop: {
+    title: 'Go round again?',
+    detail: (from: string, to: string) =>
+      `This connection leads back from ${from} to ${to}. As a loop it runs the steps between them again.`,
+    itself: (title: string) => `As a loop, ${title} runs again after itself.`,
+    make: 'Make it a loop',
   },
   empty: {
     title: 'Nothing here yet',
@@ -105,6 +116,39 @@ export const text = {
     unknownSkip: 'skip them',
     unknownFail: 'refuse the flow',
     edge: 'Connection',
+    loop: 'Loop',
+    while: 'Go round again while',
+    whileHint: 'CEL, without ${ }; `output` is that of the step before, `iteration` counts from 0',
+    maxIterations: 'Most rounds',
+    maxIterationsHint: 'The first round counts. After that the step ends on `exhausted`.',
+    connectLoop: 'Loop',
+    guard: 'Runs only when',
+    guardHint: 'CEL, without ${ }. If it is false when its turn comes, the step is skipped.',
+    compensate: 'Undone by',
+    compensateNone: 'nothing',
+    compensateHint:
+      'A step without connections that runs to undo this one. When: in the flow’s behaviour.',
+    undoes: (title: string) => `This step undoes ${title}.`,
+    compensateOn: 'Undo finished steps when the run',
+    compensateEnds: { failed: 'failed', cancelled: 'was cancelled', timed_out: 'timed out' },
+    priority: 'Priority',
+    priorities: (each: number) =>
+      each === 10
+        ? '10 · first'
+        : each === 1
+          ? '1 · last'
+          : each === 5
+            ? '5 · usual'
+            : String(each),
+    concurrency: 'Runs at once',
+    concurrencyKey: 'Counted by',
+    concurrencyKeyHint: 'A template over inputs: runs with equal values share the limit.',
+    limit: 'Limit',
+    noLimit: 'none',
+    onLimit: 'At the limit',
+    onLimitQueue: 'wait',
+    onLimitReject: 'refuse',
+    onLimitCancel: 'cancel the oldest',
     from: 'From',
     to: 'To',
     on: 'On',

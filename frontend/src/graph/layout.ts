@@ -2,7 +2,7 @@
 // they are larger.
 import { Graph, layout as runDagre } from '@dagrejs/dagre'
 import type { Place, WorkflowDocument } from '@/model/document'
-import { layout } from '@/model/layout'
+import { layout, withoutUndoing, withUndoing } from '@/model/layout'
 
 export const CARD_WIDTH = 200
 export const CARD_HEIGHT = 56
@@ -19,6 +19,17 @@ const RANK_GAP = { right: 72, down: 44 }
 /** A place for every node of `document`, by id: the upper left corner. */
 export function layoutRun(document: WorkflowDocument, direction: Direction): Map<string, Place> {
   if (document.nodes.length > DAGRE_NODES) return layout(document, () => undefined)
+  const places = flowPlaces(withoutUndoing(document), direction)
+  const { x, y, width, height } = boundsOf(places)
+  const gap = RANK_GAP[direction]
+  return withUndoing(document, places, (undone, row) =>
+    direction === 'right'
+      ? { x: undone.x, y: y + height + gap + row * (CARD_HEIGHT + CARD_GAP) }
+      : { x: x + width + gap + row * (CARD_WIDTH + CARD_GAP), y: undone.y },
+  )
+}
+
+function flowPlaces(document: WorkflowDocument, direction: Direction): Map<string, Place> {
   const graph = new Graph({ multigraph: true })
   graph.setGraph({
     rankdir: direction === 'right' ? 'LR' : 'TB',
@@ -29,8 +40,8 @@ export function layoutRun(document: WorkflowDocument, direction: Direction): Map
   for (const { id } of document.nodes) {
     graph.setNode(id, { width: CARD_WIDTH, height: CARD_HEIGHT })
   }
-  document.edges.forEach(({ from, to }, index) => {
-    graph.setEdge(from, to, {}, String(index))
+  document.edges.forEach(({ from, to, loop }, index) => {
+    if (!loop) graph.setEdge(from, to, {}, String(index))
   })
   runDagre(graph)
   return new Map(

@@ -19,8 +19,14 @@ export interface DocumentNode {
   retry?: JsonObject
   timeout?: string
   on_error?: 'fail' | 'continue'
+  when?: string
+  /** Id of the node that undoes this one. */
+  compensate?: string
   ui?: JsonObject
 }
+
+/** Of a back edge. A document may be faulty: nothing is sure but that it is a mapping. */
+export type EdgeLoop = { while?: string; max_iterations?: number }
 
 export interface DocumentEdge {
   from: string
@@ -28,6 +34,7 @@ export interface DocumentEdge {
   on?: string
   when?: string
   otherwise?: boolean
+  loop?: EdgeLoop
 }
 
 export interface WorkflowDocument {
@@ -40,6 +47,7 @@ export interface WorkflowDocument {
   edges: DocumentEdge[]
   outputs?: Json
   settings?: JsonObject
+  concurrency?: JsonObject
   labels?: { [key: string]: string }
   ui?: JsonObject
 }
@@ -97,6 +105,11 @@ export function readDocument(value: unknown): WorkflowDocument {
       }
     }
   })
+  for (const field of ['settings', 'concurrency']) {
+    if (value[field] !== undefined && !isObject(value[field])) {
+      throw new NotDrawable(`/${field}`, `'${field}' is a mapping`)
+    }
+  }
   if (typeof value.name !== 'string') throw new NotDrawable('/name', 'The name is a text')
   const { apiVersion = API_VERSION, name, ...rest } = value
   return { apiVersion, name, ...rest, nodes, edges } as unknown as WorkflowDocument
@@ -121,7 +134,7 @@ function readNode(value: Json, index: number): DocumentNode {
       throw new NotDrawable(`${at}/${field}`, `'${field}' is a mapping`)
     }
   }
-  for (const field of ['title', 'description', 'timeout']) {
+  for (const field of ['title', 'description', 'timeout', 'when', 'compensate']) {
     if (value[field] !== undefined && typeof value[field] !== 'string') {
       throw new NotDrawable(`${at}/${field}`, `'${field}' is a text`)
     }
@@ -137,6 +150,9 @@ function readEdge(value: Json, index: number): DocumentEdge {
     if (!isMissing && typeof value[field] !== 'string') {
       throw new NotDrawable(`${at}/${field}`, `'${field}' is a text`)
     }
+  }
+  if (value.loop !== undefined && !isObject(value.loop)) {
+    throw new NotDrawable(`${at}/loop`, "'loop' is a mapping")
   }
   return value as unknown as DocumentEdge
 }

@@ -2,6 +2,7 @@
 import {
   type DocumentEdge,
   type DocumentNode,
+  type EdgeLoop,
   freeId,
   isNodeId,
   type JsonObject,
@@ -10,7 +11,7 @@ import {
   type WorkflowDocument,
 } from './document'
 import { moved } from './layout'
-import { defaultPort, whyNotConnect } from './ports'
+import { defaultPort, mayLoop, whyNotConnect } from './ports'
 import { renameNode } from './references'
 
 /** Fields of a node that a form sets; `undefined` removes the field. */
@@ -31,14 +32,16 @@ export type Edit =
   | { kind: 'set_node'; id: string; fields: NodeFields }
   | { kind: 'rename_node'; id: string; to: string }
   | { kind: 'duplicate'; nodes: string[]; offset: Place }
-  | { kind: 'connect'; from: string; to: string; on: string }
+  /** With `loop` a back edge: it must lead back. */
+  | { kind: 'connect'; from: string; to: string; on: string; loop?: EdgeLoop }
   | { kind: 'set_edge'; index: number; fields: EdgeFields }
   | { kind: 'set_document'; fields: DocumentFields }
   | { kind: 'replace'; document: WorkflowDocument }
 
 /** The document after `edit`; the same object if the edit does nothing or may not be done.
  *
- * Ids stay unique and edges lead from node to node without a cycle, whatever is asked for.
+ * Ids stay unique and edges lead from node to node, without a cycle but for loops, whatever is asked
+ * for.
  */
 export function applyEdit(document: WorkflowDocument, edit: Edit): WorkflowDocument {
   switch (edit.kind) {
@@ -87,7 +90,16 @@ function remove(document: WorkflowDocument, nodes: Set<string>, edges: Set<numbe
   )
   const isSame =
     leftNodes.length === document.nodes.length && leftEdges.length === document.edges.length
-  return isSame ? document : { ...document, nodes: leftNodes, edges: leftEdges }
+  return isSame
+    ? document
+    : { ...document, nodes: leftNodes.map((node) => unlinked(node, nodes)), edges: leftEdges }
+}
+
+/** Without naming a node that is gone as the one that undoes it. */
+function unlinked(node: DocumentNode, gone: ReadonlySet<string>): DocumentNode {
+  if (node.compensate === undefined || !gone.has(node.compensate)) return node
+  const { compensate: _, ...rest } = node
+  return rest
 }
 
 function move(document: WorkflowDocument, places: ReadonlyMap<string, Place>) {
@@ -122,7 +134,7 @@ function rename(document: WorkflowDocument, id: string, to: string) {
   return isThere && !isTaken && isNodeId(to) ? renameNode(document, id, to) : document
 }
 
-/** Copies with the edges among them; references to the copied nodes lead to the copies. */
+/** Copies with the edges among them. A node undoes one other: what undoes a copy is a copy. */
 function duplicate(document: WorkflowDocument, nodes: Set<string>, offset: Place) {
   let next = document
   const names = new Map<string, string>()
@@ -140,21 +152,45 @@ function duplicate(document: WorkflowDocument, nodes: Set<string>, offset: Place
     const to = names.get(edge.to)
     return from !== undefined && to !== undefined ? [{ ...edge, from, to }] : []
   })
-  return { ...next, edges: [...next.edges, ...edges] }
+  const copies = new Set(names.values())
+  const linked = next.nodes.map((node) => (copies.has(node.id) ? recompensated(node, names) : node))
+  return { ...next, nodes: linked, edges: [...next.edges, ...edges] }
 }
 
-function connect(document: WorkflowDocument, wanted: { from: string; to: string; on: string }) {
-  const source = document.nodes.find((node) => node.id === wanted.from)
-  const isThere = source && document.nodes.some((node) => node.id === wanted.to)
-  if (!isThere || whyNotConnect(document, wanted) !== null) return document
-  const { from, to, on } = wanted
-  const edge: DocumentEdge = on === defaultPort(source) ? { from, to } : { from, to, on }
+function recompensated(copy: DocumentNode, names: ReadonlyMap<string, string>): DocumentNode {
+  if (copy.compensate === undefined) return copy
+  const { compensate, ...rest } = copy
+  const other = names.get(compensate)
+  return other === undefined ? rest : { ...rest, compensate: other }
+}
+
+interface Wanted {
+  from: string
+  to: string
+  on: string
+  loop?: EdgeLoop
+}
+
+function connect(document: WorkflowDocument, { from, to, on, loop }: Wanted) {
+  const source = document.nodes.find((node) => node.id === from)
+  const isThere = source && document.nodes.some((node) => node.id === to)
+  if (!isThere) return document
+  const refusal = whyNotConnect(document, { from, to, on })
+  if (loop ? !mayLoop(refusal) : refusal !== null) return document
+  const edge: DocumentEdge = {
+    from,
+    to,
+    ...(on === defaultPort(source) ? {} : { on }),
+    ...(loop ? { loop } : {}),
+  }
   return { ...document, edges: [...document.edges, edge] }
 }
 
 function changeEdge(document: WorkflowDocument, index: number, fields: EdgeFields) {
   const edge = document.edges[index]
   if (edge === undefined) return document
+  // A back edge stays one, and no other becomes one: the rest would be a cycle, or no loop.
+  if ('loop' in fields && (fields.loop === undefined) !== (edge.loop === undefined)) return document
   const next = merge(edge, fields)
   if (next === edge) return document
   return { ...document, edges: document.edges.map((each, at) => (at === index ? next : each)) }

@@ -1,5 +1,7 @@
-// Where nodes go when nobody placed them: from left to right along the edges.
+// Where nodes go when nobody placed them: from left to right along the edges. Back edges do not count,
+// and what undoes a step has a row of its own below all others.
 import { Graph, layout as runDagre } from '@dagrejs/dagre'
+import { undoneBy } from './compensation'
 import { type DocumentNode, type Place, placeOf, type WorkflowDocument } from './document'
 import { type PortKind, portsOf, usedPorts } from './ports'
 
@@ -38,8 +40,8 @@ function byDagre(document: WorkflowDocument, sizes: Map<string, number>): Map<st
   for (const { id } of document.nodes) {
     graph.setNode(id, { width: NODE_WIDTH, height: sizes.get(id) ?? NODE_HEIGHT })
   }
-  document.edges.forEach(({ from, to }, index) => {
-    graph.setEdge(from, to, {}, String(index))
+  document.edges.forEach(({ from, to, loop }, index) => {
+    if (!loop) graph.setEdge(from, to, {}, String(index))
   })
   runDagre(graph)
   return new Map(
@@ -54,7 +56,8 @@ function byDagre(document: WorkflowDocument, sizes: Map<string, number>): Map<st
 function byColumns(document: WorkflowDocument, sizes: Map<string, number>): Map<string, Place> {
   const next = new Map<string, string[]>()
   const missing = new Map(document.nodes.map(({ id }) => [id, 0]))
-  for (const { from, to } of document.edges) {
+  for (const { from, to, loop } of document.edges) {
+    if (loop) continue
     const targets = next.get(from)
     if (targets) targets.push(to)
     else next.set(from, [to])
@@ -86,8 +89,46 @@ function byColumns(document: WorkflowDocument, sizes: Map<string, number>): Map<
 export function layout(document: WorkflowDocument, kindOf: KindOf): Map<string, Place> {
   const sizes = heights(document, kindOf)
   const isLarge = document.nodes.length > DAGRE_NODES
-  return isLarge ? byColumns(document, sizes) : byDagre(document, sizes)
+  const flow = withoutUndoing(document)
+  const places = isLarge ? byColumns(flow, sizes) : byDagre(flow, sizes)
+  const bottom = Math.max(
+    0,
+    ...flow.nodes.map(({ id }) => (places.get(id)?.y ?? 0) + (sizes.get(id) ?? NODE_HEIGHT)),
+  )
+  return withUndoing(document, places, ({ x }, row) => ({
+    x,
+    y: snap(bottom + 2 * NODE_GAP + row * (NODE_HEIGHT + NODE_GAP)),
+  }))
 }
+
+/** The document without the nodes that undo others: nothing leads to them. */
+export function withoutUndoing(document: WorkflowDocument): WorkflowDocument {
+  const undone = undoneBy(document)
+  if (undone.size === 0) return document
+  return { ...document, nodes: document.nodes.filter(({ id }) => !undone.has(id)) }
+}
+
+/** `places` and those of the nodes that undo others, each in line with what it undoes; `row` counts
+ * those before it in that line. */
+export function withUndoing(
+  document: WorkflowDocument,
+  places: ReadonlyMap<string, Place>,
+  placeFor: (undone: Place, row: number) => Place,
+): Map<string, Place> {
+  const all = new Map(places)
+  const taken = new Set<string>()
+  for (const [id, { id: undone }] of undoneBy(document)) {
+    const at = places.get(undone) ?? { x: 0, y: 0 }
+    let row = 0
+    for (; taken.has(keyOf(placeFor(at, row))); row += 1);
+    const place = placeFor(at, row)
+    taken.add(keyOf(place))
+    all.set(id, place)
+  }
+  return all
+}
+
+const keyOf = ({ x, y }: Place): string => `${x} ${y}`
 
 export function moved(node: DocumentNode, place: Place): DocumentNode {
   return { ...node, ui: { ...node.ui, x: place.x, y: place.y } }

@@ -15,6 +15,9 @@ export interface NodePorts {
 }
 
 const TROUBLE = ['error', 'timeout']
+/** Where a step ends that closes a loop which may not go round any more. */
+const EXHAUSTED = 'exhausted'
+const BELOW = [...TROUBLE, EXHAUSTED]
 
 function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []
@@ -40,17 +43,19 @@ function ownPorts(node: DocumentNode, kind: PortKind | undefined): NodePorts {
   return { main, trouble: kind?.inline ? ['error'] : TROUBLE }
 }
 
-/** Ports to draw: those of the type and the config, and any that an edge listens to. */
+/** Ports to draw: those of the type and the config, and any that an edge listens to. A step that
+ * `closes` a loop has one more. */
 export function portsOf(
   node: DocumentNode,
   kind: PortKind | undefined,
   used: Iterable<string>,
+  closes = false,
 ): NodePorts {
   const { main, trouble } = ownPorts(node, kind)
-  const drawn = { main: [...new Set(main)], trouble: [...trouble] }
+  const drawn = { main: [...new Set(main)], trouble: [...trouble, ...(closes ? [EXHAUSTED] : [])] }
   for (const port of used) {
     if (drawn.main.includes(port) || drawn.trouble.includes(port)) continue
-    if (TROUBLE.includes(port)) drawn.trouble.push(port)
+    if (BELOW.includes(port)) drawn.trouble.push(port)
     else drawn.main.push(port)
   }
   return drawn
@@ -77,25 +82,37 @@ export function usedPorts(document: WorkflowDocument): Map<string, Set<string>> 
   return used
 }
 
-export type Refusal = 'itself' | 'cycle' | 'duplicate'
+/** The steps that close a loop. */
+export function closersOf(document: WorkflowDocument): Set<string> {
+  return new Set(document.edges.flatMap(({ from, loop }) => (loop ? [from] : [])))
+}
 
-/** Why an edge may not be drawn, or null. Walks what follows `to`: O(nodes + edges). */
+/** `itself` and `cycle` may become a loop, unless the step closes one already (`shared`). */
+export type Refusal = 'itself' | 'cycle' | 'shared' | 'duplicate'
+
+export const mayLoop = (refusal: Refusal | null): boolean =>
+  refusal === 'itself' || refusal === 'cycle'
+
+/** Why an edge may not be drawn as it is, or null. Walks what follows `to`: O(nodes + edges). */
 export function whyNotConnect(
   document: WorkflowDocument,
   { from, to, on }: { from: string; to: string; on: string },
 ): Refusal | null {
-  if (from === to) return 'itself'
   const source = document.nodes.find((node) => node.id === from)
   const isThere = document.edges.some(
     (edge) => edge.from === from && edge.to === to && portOf(edge, source) === on && !edge.when,
   )
   if (isThere) return 'duplicate'
-  return reaches(document, to, from) ? 'cycle' : null
+  if (from !== to && !reaches(document, to, from)) return null
+  if (document.edges.some((edge) => edge.from === from && edge.loop)) return 'shared'
+  return from === to ? 'itself' : 'cycle'
 }
 
 function reaches(document: WorkflowDocument, start: string, goal: string): boolean {
   const next = new Map<string, string[]>()
-  for (const { from, to } of document.edges) next.set(from, [...(next.get(from) ?? []), to])
+  for (const { from, to, loop } of document.edges) {
+    if (!loop) next.set(from, [...(next.get(from) ?? []), to])
+  }
   const seen = new Set([start])
   const open = [start]
   for (let id = open.pop(); id !== undefined; id = open.pop()) {

@@ -1,6 +1,6 @@
 // References between nodes: `nodes.<id>` in templates and conditions. Only the plain form is
 // followed; what an expression computes (`nodes[name]`) or quotes as text stays as it was.
-import type { DocumentEdge, DocumentNode, Json, WorkflowDocument } from './document'
+import type { DocumentEdge, DocumentNode, EdgeLoop, Json, WorkflowDocument } from './document'
 
 // Strings of the expression language are passed over, then names; `x.nodes.y` is no reference.
 const TOKEN = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?<![\w.])nodes\s*\.\s*([A-Za-z_]\w*)/g
@@ -72,11 +72,25 @@ export function renameInValue<T extends Json | undefined>(value: T, from: string
 function renameInNode(node: DocumentNode, from: string, to: string): DocumentNode {
   const id = node.id === from ? to : node.id
   let config = renameInValue(node.config, from, to)
+  const when = node.when === undefined ? undefined : renameInExpression(node.when, from, to)
+  const compensate = node.compensate === from ? to : node.compensate
   if (node.type === 'branch' && config !== undefined && Array.isArray(config.cases)) {
     config = { ...config, cases: config.cases.map((each) => renameInCase(each, from, to)) }
   }
-  if (id === node.id && config === node.config) return node
-  return config === undefined ? { ...node, id } : { ...node, id, config }
+  if (node.type === 'map' && typeof config?.items === 'string') {
+    const items = renameInExpression(config.items, from, to)
+    if (items !== config.items) config = { ...config, items }
+  }
+  const isSame =
+    id === node.id && config === node.config && when === node.when && compensate === node.compensate
+  if (isSame) return node
+  return {
+    ...node,
+    id,
+    ...(config === undefined ? {} : { config }),
+    ...(when === undefined ? {} : { when }),
+    ...(compensate === undefined ? {} : { compensate }),
+  }
 }
 
 /** Cases of a branch hold bare expressions, no templates. */
@@ -88,13 +102,22 @@ function renameInCase(value: Json, from: string, to: string): Json {
 
 function renameInEdge(edge: DocumentEdge, from: string, to: string): DocumentEdge {
   const when = edge.when === undefined ? undefined : renameInExpression(edge.when, from, to)
-  if (edge.from !== from && edge.to !== from && when === edge.when) return edge
+  const loop = renameInLoop(edge.loop, from, to)
+  if (edge.from !== from && edge.to !== from && when === edge.when && loop === edge.loop)
+    return edge
   return {
     ...edge,
     from: edge.from === from ? to : edge.from,
     to: edge.to === from ? to : edge.to,
     ...(when === undefined ? {} : { when }),
+    ...(loop === undefined ? {} : { loop }),
   }
+}
+
+function renameInLoop(loop: EdgeLoop | undefined, from: string, to: string): EdgeLoop | undefined {
+  if (typeof loop?.while !== 'string') return loop
+  const renamed = renameInExpression(loop.while, from, to)
+  return renamed === loop.while ? loop : { ...loop, while: renamed }
 }
 
 /** Give the node `from` the id `to`, wherever it is named. `to` must be free. */

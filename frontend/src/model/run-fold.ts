@@ -1,6 +1,8 @@
 // A run as it is watched: a snapshot, and every event and live frame folded into it.
 // Pure: the same frames in the same order give the same view.
 import type { components } from '@/api/schema'
+import { NO_TALLY, type Tally, tallied, tallyOf } from './run-tally'
+import { numberOf, recordOf, textOf } from './run-values'
 import { hasEnded } from './status'
 import { type HeardTurn, hear } from './turns'
 
@@ -36,6 +38,8 @@ export interface RunState {
   live: Readonly<Record<string, LiveNode>>
   /** By id, without duplicates. What happened before the snapshot is loaded afterwards. */
   events: readonly EventView[]
+  /** What only the events tell: rounds, child runs, orders. */
+  tally: Tally
   /** Digest of the document that the run follows now. */
   digest: string
   /** Events told that approvals, or patches, are others than before: ask for them again. */
@@ -63,6 +67,7 @@ export function openRun(run: RunView): RunState {
     nodes: Object.fromEntries(run.nodes.map((node) => [node.id, node])),
     live: {},
     events: [],
+    tally: NO_TALLY,
     digest: run.document_digest,
     approvalChanges: 0,
     patchChanges: 0,
@@ -77,7 +82,7 @@ export function foldRun(state: RunState, action: RunAction): RunState {
   switch (action.kind) {
     case 'resync':
       // Shown to a slow client were events of this very history; otherwise nobody knows which hold.
-      return action.reason === 'slow' ? state : { ...state, events: [] }
+      return action.reason === 'slow' ? state : { ...state, events: [], tally: NO_TALLY }
     case 'snapshot':
       return foldSnapshot(state, action.run)
     case 'nodes':
@@ -88,18 +93,22 @@ export function foldRun(state: RunState, action: RunAction): RunState {
       return foldLive(state, action.live)
     case 'history':
       // What is newer than the snapshot is told by the feed, which would tell it a second time.
-      return { ...state, events: merged(action.events.filter(isToldBy(state)), state.events) }
+      return withEvents(state, merged(action.events.filter(isToldBy(state)), state.events))
   }
+}
+
+function withEvents(state: RunState, events: EventView[]): RunState {
+  return { ...state, events, tally: tallyOf(events) }
 }
 
 /** In place of what was shown, except for events that it does not contradict. */
 function foldSnapshot(state: RunState, run: RunView): RunState {
   const fresh = openRun(run)
+  const events = state.events.filter((event) => event.id <= run.seq)
   return {
-    ...fresh,
+    ...withEvents(fresh, events),
     nodes: run.nodes_next_cursor ? { ...state.nodes, ...fresh.nodes } : fresh.nodes,
     live: state.live,
-    events: state.events.filter((event) => event.id <= run.seq),
     approvalChanges: state.approvalChanges + 1,
     patchChanges: state.patchChanges + 1,
   }
@@ -123,13 +132,22 @@ function foldNodes(state: RunState, nodes: readonly NodeView[], seq: number): Ru
 
 function foldEvent(state: RunState, event: EventView): RunState {
   if (event.id <= state.seq) return state
-  const next = { ...state, seq: event.id, events: [...state.events, event] }
+  const events = [...state.events, event]
+  const next = { ...state, seq: event.id, events, tally: tallied(state.tally, event) }
   const data = event.data ?? {}
   switch (event.type) {
     case 'run.started':
       return withRun(next, { status: 'running', started_at: event.time })
     case 'run.waiting':
       return withRun(next, { status: 'waiting' })
+    case 'run.paused':
+      return withRun(next, { status: 'paused' })
+    case 'run.resumed':
+      return withRun(next, { status: 'running' })
+    case 'run.cancelling':
+      return withRun(next, { status: 'cancelling' })
+    case 'run.compensating':
+      return withRun(next, { status: 'compensating' })
     case 'run.ended':
       return withRun(next, {
         status: textOf(data.status) ?? 'unknown',
@@ -294,20 +312,6 @@ const isToldBy =
 function merged(past: readonly EventView[], known: readonly EventView[]): EventView[] {
   const byId = new Map([...past, ...known].map((event) => [event.id, event]))
   return [...byId.values()].sort((a, b) => a.id - b.id)
-}
-
-export function textOf(value: unknown): string | null {
-  return typeof value === 'string' ? value : null
-}
-
-export function numberOf(value: unknown): number | null {
-  return typeof value === 'number' ? value : null
-}
-
-export function recordOf(value: unknown): Record<string, unknown> | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : null
 }
 
 /** Nothing of the run will change any more. */

@@ -16,23 +16,25 @@ import {
 import { type DragEvent, useCallback, useEffect, useMemo, useState } from 'react'
 import { useShallow } from 'zustand/shallow'
 import { NODE_HEIGHT, NODE_WIDTH, snap } from '@/model/layout'
-import { whyNotConnect } from '@/model/ports'
+import { mayLoop, whyNotConnect } from '@/model/ports'
 import { documentOf, useBuilder } from '@/store/builder'
 import { toast } from '@/store/toasts'
 import { countFaults } from '../faults'
 import type { Kinds } from '../kinds'
+import type { LoopRequest } from '../LoopQuestion'
 import { text } from '../text'
 import type { AddRequest } from '../useAddStep'
 import { CanvasTools } from './CanvasTools'
 import { LinkLine } from './LinkLine'
 import { StepCard } from './StepCard'
-import { DRAG_TYPE, type LinkEdge, type StepNode } from './types'
+import { DRAG_TYPE, type DrawnEdge, type StepNode } from './types'
+import { UndoLine } from './UndoLine'
 import { useCanvasKeys } from './useCanvasKeys'
 import { useFit } from './useFit'
 import { useFlowElements } from './useFlowElements'
 
 const NODE_TYPES = { step: StepCard }
-const EDGE_TYPES = { link: LinkLine }
+const EDGE_TYPES = { link: LinkLine, undo: UndoLine }
 /** Where a first step that no pointer dropped is seen. */
 const FIRST_VIEW = { x: 160, y: 260, zoom: 1 }
 const HIDE = { hideAttribution: true }
@@ -45,10 +47,12 @@ interface CanvasProps {
   onAdd: (request: AddRequest) => void
   onAddType: (type: string, request: AddRequest) => void
   onTidy: () => void
+  /** A connection was drawn that leads back. */
+  onLoop: (wanted: LoopRequest) => void
 }
 
 /** The document as a drawing; every gesture becomes an edit. */
-export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
+export function Canvas({ kinds, onAdd, onAddType, onTidy, onLoop }: CanvasProps) {
   const document = useBuilder(documentOf)
   const { selection, diagnostics, checkedFor, edit, select } = useBuilder(
     useShallow(({ selection, diagnostics, checkedFor, edit, select }) => ({
@@ -65,7 +69,7 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
   )
   const elements = useFlowElements(document, kinds, faults)
   const [nodes, setNodes] = useState<StepNode[]>(elements.nodes)
-  const [edges, setEdges] = useState<LinkEdge[]>(elements.edges)
+  const [edges, setEdges] = useState<DrawnEdge[]>(elements.edges)
   const [hasMap, setHasMap] = useState(false)
   const { screenToFlowPosition } = useReactFlow()
   const showAll = useFit()
@@ -104,7 +108,7 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
     [select],
   )
   const onEdgesChange = useCallback(
-    (changes: EdgeChange<LinkEdge>[]) => {
+    (changes: EdgeChange<DrawnEdge>[]) => {
       const chosen = changes.find((change) => change.type === 'select' && change.selected)
       if (chosen?.type === 'select') select({ edge: Number(chosen.id) })
       setEdges((before) =>
@@ -128,9 +132,10 @@ export function Canvas({ kinds, onAdd, onAddType, onTidy }: CanvasProps) {
       const wanted = { from: source, to: target, on: sourceHandle ?? 'success' }
       const refusal = whyNotConnect(documentOf(useBuilder.getState()), wanted)
       if (refusal === null) edit({ kind: 'connect', ...wanted })
+      else if (mayLoop(refusal)) onLoop(wanted)
       else toast({ tone: 'bad', title: text.canvas.refused[refusal] })
     },
-    [edit],
+    [edit, onLoop],
   )
   const onConnectEnd = useCallback<OnConnectEnd>(
     (event, { fromNode, fromHandle, toNode }) => {

@@ -6,22 +6,29 @@ import {
   getSmoothStepPath,
   Position,
 } from '@xyflow/react'
-import { X } from 'lucide-react'
+import { Repeat, X } from 'lucide-react'
 import { memo } from 'react'
 import { classes } from '@/components/classes'
+import { loopLine } from '@/model/loopPath'
 import { useBuilder } from '@/store/builder'
 import { text } from '../text'
 import type { LinkData, LinkEdge } from './types'
 
-const TROUBLE = new Set(['error', 'timeout', 'rejected'])
+const TROUBLE = new Set(['error', 'timeout', 'rejected', 'exhausted'])
+/** From the port of a card to above its edge. */
+const LEAST_RISE = 56
 
 /** An edge with what decides whether it is taken. */
 export const LinkLine = memo(function LinkLine(props: EdgeProps<LinkEdge>) {
   const { data, selected, markerEnd } = props
   // A curve from below a card would run behind the card itself.
   const isFromBelow = props.sourcePosition === Position.Bottom
-  const [path, x, y] = isFromBelow ? getSmoothStepPath(props) : getBezierPath(props)
   if (!data) return null
+  const [path, x, y] = data.way
+    ? wayBack(props, data.way)
+    : isFromBelow
+      ? getSmoothStepPath(props)
+      : getBezierPath(props)
   const label = labelOf(data)
   return (
     <>
@@ -32,6 +39,7 @@ export const LinkLine = memo(function LinkLine(props: EdgeProps<LinkEdge>) {
         className={classes(
           'link-line',
           TROUBLE.has(data.port) && 'is-trouble',
+          data.way && 'is-loop',
           data.faults?.errors && 'is-wrong',
           selected && 'is-selected',
         )}
@@ -51,7 +59,20 @@ export const LinkLine = memo(function LinkLine(props: EdgeProps<LinkEdge>) {
   )
 })
 
+/** Never lower than both ends, even while a step is dragged. */
+function wayBack(props: EdgeProps, way: { far: number; level: number }): [string, number, number] {
+  const { sourceX, sourceY, targetX, targetY } = props
+  const far = Math.min(way.far, sourceY - LEAST_RISE, targetY - LEAST_RISE)
+  const ends = [
+    { x: sourceX, y: sourceY },
+    { x: targetX, y: targetY },
+  ] as const
+  const { path, label } = loopLine(...ends, far, way.level, 'right')
+  return [path, label.x, label.y]
+}
+
 function labelOf({ link, port, tellsPort }: LinkData): string {
+  if (link.loop) return text.canvas.loop(link.loop.while ?? '', link.loop.max_iterations ?? 0)
   const condition = link.otherwise ? text.canvas.otherwise : (link.when ?? '')
   return [tellsPort ? port : '', condition].filter(Boolean).join(' · ')
 }
@@ -63,10 +84,15 @@ function Label({ data, label }: { data: LinkData; label: string }) {
       type="button"
       tabIndex={-1}
       title={label}
-      className={classes('link-text', data.faults?.errors && 'text-state-failed')}
+      className={classes(
+        'link-text',
+        data.way && 'is-loop',
+        data.faults?.errors && 'text-state-failed',
+      )}
       onClick={() => select({ edge: data.index })}
     >
-      {label}
+      {data.way ? <Repeat aria-hidden className="size-3 shrink-0" /> : null}
+      <span className="truncate">{label}</span>
     </button>
   )
 }

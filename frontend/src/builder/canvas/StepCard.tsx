@@ -1,5 +1,5 @@
 import { Handle, type NodeProps, Position, useUpdateNodeInternals } from '@xyflow/react'
-import { CircleAlert, RotateCw, TriangleAlert } from 'lucide-react'
+import { CircleAlert, Filter, RotateCw, TriangleAlert, Undo2 } from 'lucide-react'
 import { memo, useEffect, useRef } from 'react'
 import { classes } from '@/components/classes'
 import { NODE_HEIGHT, PORT_ROW } from '@/model/layout'
@@ -47,7 +47,7 @@ export const StepCard = memo(function StepCard({ id, data, selected }: NodeProps
           type="source"
           position={Position.Bottom}
           className="step-port is-trouble"
-          style={{ left: 150 + index * 54 }}
+          style={{ left: troubleLeft(index, ports.trouble.length) }}
         >
           <span className={classes('step-trouble', used.has(port) && 'is-used')}>{port}</span>
         </Handle>
@@ -55,6 +55,11 @@ export const StepCard = memo(function StepCard({ id, data, selected }: NodeProps
     </div>
   )
 })
+
+/** Two stand at the right end of the card; with more the first one moves to the left. */
+function troubleLeft(index: number, count: number): number {
+  return 150 + (index - Math.max(0, count - 2)) * 54
+}
 
 function MainPorts({ ports }: { ports: string[] }) {
   if (ports.length === 1) {
@@ -90,10 +95,20 @@ function MainPorts({ ports }: { ports: string[] }) {
   )
 }
 
-function Badges({ data: { step, faults } }: { data: StepData }) {
+function Badges({ data: { step, faults, undoes } }: { data: StepData }) {
   const attempts = step.retry?.max_attempts
   return (
-    <span className="flex shrink-0 flex-col items-end gap-1 text-[11px]">
+    <span className="flex shrink-0 flex-col items-end gap-1 text-[11px] text-muted-foreground">
+      {step.when === undefined ? null : (
+        <span title={text.canvas.onlyWhen(step.when)}>
+          <Filter aria-label={text.canvas.onlyWhen(step.when)} className="size-3.5" />
+        </span>
+      )}
+      {undoes === null ? null : (
+        <span title={text.canvas.undoes(undoes)}>
+          <Undo2 aria-label={text.canvas.undoes(undoes)} className="size-3.5" />
+        </span>
+      )}
       {faults?.errors ? (
         <span className="text-state-failed" title={text.canvas.errors(faults.errors)}>
           <CircleAlert aria-label={text.canvas.errors(faults.errors)} className="size-4" />
@@ -105,7 +120,7 @@ function Badges({ data: { step, faults } }: { data: StepData }) {
         </span>
       ) : null}
       {typeof attempts === 'number' && attempts > 1 ? (
-        <span className="flex items-center gap-0.5 text-muted-foreground">
+        <span className="flex items-center gap-0.5">
           <RotateCw aria-hidden className="size-3" />
           {attempts}
         </span>

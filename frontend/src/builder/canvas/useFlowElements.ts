@@ -1,11 +1,13 @@
 import { MarkerType } from '@xyflow/react'
 import { useMemo, useRef } from 'react'
+import { undoneBy } from '@/model/compensation'
 import { placeOf, type WorkflowDocument } from '@/model/document'
 import { heightOf, NODE_WIDTH } from '@/model/layout'
-import { defaultPort, portOf, portsOf, usedPorts } from '@/model/ports'
+import { type Loop, levelOf, loopsOf } from '@/model/loops'
+import { closersOf, defaultPort, portOf, portsOf, usedPorts } from '@/model/ports'
 import type { FaultCount, FaultMap } from '../faults'
-import type { Kinds } from '../kinds'
-import type { LinkEdge, StepData, StepNode } from './types'
+import { type Kinds, titleOf } from '../kinds'
+import type { DrawnEdge, LinkEdge, StepData, StepNode } from './types'
 
 const NO_PORTS: ReadonlySet<string> = new Set()
 const ARROW = { type: MarkerType.ArrowClosed, width: 14, height: 14 }
@@ -22,6 +24,8 @@ function isSameData(a: StepData, b: StepData): boolean {
   return (
     a.step === b.step &&
     a.kind === b.kind &&
+    a.undoes === b.undoes &&
+    a.ports.trouble.length === b.ports.trouble.length &&
     isSameCount(a.faults, b.faults) &&
     isSameSet(a.used, b.used)
   )
@@ -32,16 +36,20 @@ export function useFlowElements(document: WorkflowDocument, kinds: Kinds, faults
   const kept = useRef(new Map<string, StepData>())
   const nodes = useMemo(() => {
     const used = usedPorts(document)
+    const closers = closersOf(document)
+    const undone = undoneBy(document)
     const next = new Map<string, StepData>()
     const made = document.nodes.map((step): StepNode => {
       const kind = kinds.get(step.type)
       const ports = used.get(step.id) ?? NO_PORTS
+      const undoes = undone.get(step.id)
       const fresh: StepData = {
         step,
         kind: kind?.title ?? (kinds.size === 0 ? step.type : null),
-        ports: portsOf(step, kind, ports),
+        ports: portsOf(step, kind, ports, closers.has(step.id)),
         used: ports,
         faults: faults.nodes.get(step.id) ?? null,
+        undoes: undoes ? titleOf(undoes) : null,
       }
       const before = kept.current.get(step.id)
       const data = before && isSameData(before, fresh) ? before : fresh
@@ -58,9 +66,10 @@ export function useFlowElements(document: WorkflowDocument, kinds: Kinds, faults
     kept.current = next
     return made
   }, [document, kinds, faults])
-  const edges = useMemo(() => {
+  const edges = useMemo((): DrawnEdge[] => {
     const byId = new Map(document.nodes.map((node) => [node.id, node]))
-    return document.edges.map((link, index): LinkEdge => {
+    const ways = waysBack(document)
+    const links = document.edges.map((link, index): LinkEdge => {
       const source = byId.get(link.from)
       const port = portOf(link, source)
       const mainPorts = source ? portsOf(source, kinds.get(source.type), []).main.length : 1
@@ -77,9 +86,37 @@ export function useFlowElements(document: WorkflowDocument, kinds: Kinds, faults
           port,
           tellsPort: port !== defaultPort(source) && mainPorts < 2,
           faults: faults.edges.get(index) ?? null,
+          way: ways.get(index) ?? null,
         },
       }
     })
+    return [...links, ...undoLines(document)]
   }, [document, kinds, faults])
   return { nodes, edges }
+}
+
+const ABOVE = 30
+const LEVEL = 26
+
+/** Where each back edge runs: above everything that it runs again. */
+function waysBack(document: WorkflowDocument): Map<number, { far: number; level: number }> {
+  const loops = loopsOf(document)
+  const tops = new Map(document.nodes.map((node) => [node.id, placeOf(node)?.y ?? 0]))
+  const wayOf = (loop: Loop) => {
+    const level = levelOf(loops, loop)
+    const top = Math.min(...[...loop.body].map((id) => tops.get(id) ?? 0))
+    return { far: top - ABOVE - level * LEVEL, level }
+  }
+  return new Map(loops.map((loop) => [loop.edge, wayOf(loop)]))
+}
+
+function undoLines(document: WorkflowDocument): DrawnEdge[] {
+  return [...undoneBy(document)].map(([id, undone]) => ({
+    id: `undo ${id}`,
+    type: 'undo',
+    source: undone.id,
+    target: id,
+    selectable: false,
+    focusable: false,
+  }))
 }

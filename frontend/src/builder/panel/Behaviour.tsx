@@ -1,7 +1,9 @@
+import { classes } from '@/components/classes'
 import type { DocumentNode, JsonObject } from '@/model/document'
 import type { NodeFields } from '@/model/edits'
-import { Choice, Field, TextLine } from '../form/fields'
+import { Choice, Field, INPUT, TextLine } from '../form/fields'
 import { text } from '../text'
+import { Compensate } from './Compensate'
 
 interface BehaviourProps {
   node: DocumentNode
@@ -17,6 +19,19 @@ export function Behaviour({ node, onSet }: BehaviourProps) {
   }
   return (
     <>
+      <Field label={text.panel.guard} hint={text.panel.guardHint}>
+        {(ids) => (
+          <textarea
+            {...ids}
+            rows={2}
+            spellCheck={false}
+            value={node.when ?? ''}
+            placeholder="inputs.notify"
+            onChange={(event) => onSet({ when: event.target.value || undefined })}
+            className={classes(INPUT, 'block resize-y py-1.5 font-mono text-xs')}
+          />
+        )}
+      </Field>
       <Field label={text.panel.join}>
         {(ids) => (
           <div className="flex gap-2">
@@ -55,6 +70,7 @@ export function Behaviour({ node, onSet }: BehaviourProps) {
           />
         )}
       </Field>
+      <Compensate node={node} onSet={onSet} />
       <Field label={text.panel.timeout}>
         {(ids) => (
           <TextLine

@@ -1,20 +1,22 @@
-import { ChevronRight } from 'lucide-react'
+import { ChevronRight, Repeat } from 'lucide-react'
 import { useState } from 'react'
 import { Button } from '@/components/Button'
 import type { DocumentNode } from '@/model/document'
-import { portOf, portsOf, whyNotConnect } from '@/model/ports'
+import { mayLoop, portOf, portsOf, whyNotConnect } from '@/model/ports'
 import { documentOf, useBuilder } from '@/store/builder'
 import { Choice } from '../form/fields'
 import { type Kinds, titleOf } from '../kinds'
+import type { LoopRequest } from '../LoopQuestion'
 import { text } from '../text'
 
 interface ConnectionsProps {
   node: DocumentNode
   kinds: Kinds
+  onLoop: (wanted: LoopRequest) => void
 }
 
 /** Where a step leads, and another way to connect it than by drawing. */
-export function Connections({ node, kinds }: ConnectionsProps) {
+export function Connections({ node, kinds, onLoop }: ConnectionsProps) {
   const document = useBuilder(documentOf)
   const select = useBuilder((state) => state.select)
   const byId = new Map(document.nodes.map((each) => [each.id, each]))
@@ -25,6 +27,7 @@ export function Connections({ node, kinds }: ConnectionsProps) {
     node,
     kinds.get(node.type),
     out.map(({ edge }) => portOf(edge, node)),
+    out.some(({ edge }) => edge.loop),
   )
   return (
     <>
@@ -47,6 +50,9 @@ export function Connections({ node, kinds }: ConnectionsProps) {
                   <span className="min-w-0 flex-1 truncate">
                     {target ? titleOf(target) : edge.to}
                   </span>
+                  {edge.loop ? (
+                    <Repeat aria-label={text.panel.loop} className="size-3.5 text-state-waiting" />
+                  ) : null}
                   <ChevronRight aria-hidden className="size-3.5 text-muted-foreground" />
                 </button>
               </li>
@@ -54,12 +60,18 @@ export function Connections({ node, kinds }: ConnectionsProps) {
           })}
         </ul>
       )}
-      <Connect node={node} ports={[...main, ...trouble]} />
+      <Connect node={node} ports={[...main, ...trouble]} onLoop={onLoop} />
     </>
   )
 }
 
-function Connect({ node, ports }: { node: DocumentNode; ports: string[] }) {
+interface ConnectProps {
+  node: DocumentNode
+  ports: string[]
+  onLoop: (wanted: LoopRequest) => void
+}
+
+function Connect({ node, ports, onLoop }: ConnectProps) {
   const document = useBuilder(documentOf)
   const edit = useBuilder((state) => state.edit)
   const [chosen, setChosen] = useState('')
@@ -67,8 +79,7 @@ function Connect({ node, ports }: { node: DocumentNode; ports: string[] }) {
   const on = ports.includes(chosen) ? chosen : (ports[0] ?? 'success')
   const wanted = { from: node.id, to: target, on }
   const refusal = target === '' ? null : whyNotConnect(document, wanted)
-  const others = document.nodes.filter(({ id }) => id !== node.id)
-  if (others.length === 0) return null
+  const leadsBack = mayLoop(refusal)
   return (
     <div className="space-y-1">
       <div className="flex gap-1.5">
@@ -85,21 +96,22 @@ function Connect({ node, ports }: { node: DocumentNode; ports: string[] }) {
           onChange={setTarget}
           options={[
             ['', text.panel.target],
-            ...others.map((each) => [each.id, titleOf(each)] as const),
+            ...document.nodes.map((each) => [each.id, titleOf(each)] as const),
           ]}
           className="min-w-0 flex-1"
         />
         <Button
-          disabled={target === '' || refusal !== null}
+          disabled={target === '' || (refusal !== null && !leadsBack)}
           onClick={() => {
-            edit({ kind: 'connect', ...wanted })
+            if (leadsBack) onLoop(wanted)
+            else edit({ kind: 'connect', ...wanted })
             setTarget('')
           }}
         >
-          {text.panel.connect}
+          {leadsBack ? text.panel.connectLoop : text.panel.connect}
         </Button>
       </div>
-      {refusal ? (
+      {refusal && !leadsBack ? (
         <p className="text-[11px] text-destructive">{text.canvas.refused[refusal]}</p>
       ) : null}
     </div>

@@ -3,8 +3,10 @@ import { classes } from '@/components/classes'
 import { isObject, type Json, type JsonObject, WORKFLOW_NAME } from '@/model/document'
 import type { DocumentFields } from '@/model/edits'
 import { documentOf, useBuilder } from '@/store/builder'
-import { AnyField, Choice, CommitLine, Field, INPUT, TextLine } from '../form/fields'
+import { AnyField, CommitLine, Field, INPUT, TextLine } from '../form/fields'
 import { text } from '../text'
+import { Bounds } from './Bounds'
+import { Concurrency } from './Concurrency'
 import { Section } from './Section'
 
 /** The flow itself: name, inputs, outputs, bounds. */
@@ -78,74 +80,15 @@ export function DocumentPanel() {
           onChange={(value) => set({ outputs: value as Json | undefined })}
         />
       </Section>
-      <Bounds settings={document.settings ?? {}} onSet={(settings) => set({ settings })} />
+      <Section title={text.panel.behaviour} isOpen={document.settings !== undefined}>
+        <Bounds settings={document.settings ?? {}} onSet={(settings) => set({ settings })} />
+      </Section>
+      <Section title={text.panel.concurrency} isOpen={document.concurrency !== undefined}>
+        <Concurrency
+          value={document.concurrency ?? {}}
+          onSet={(concurrency) => set({ concurrency })}
+        />
+      </Section>
     </>
-  )
-}
-
-interface BoundsProps {
-  settings: JsonObject
-  onSet: (settings: JsonObject | undefined) => void
-}
-
-function Bounds({ settings, onSet }: BoundsProps) {
-  const set = (key: string, value: Json | undefined): void => {
-    const { [key]: _, ...rest } = settings
-    const next = value === undefined ? rest : { ...settings, [key]: value }
-    onSet(Object.keys(next).length > 0 ? next : undefined)
-  }
-  const numeric = (written: string): Json | undefined =>
-    written === '' ? undefined : Number.isNaN(Number(written)) ? written : Number(written)
-  const shown = (key: string): string => (settings[key] === undefined ? '' : String(settings[key]))
-  return (
-    <Section title={text.panel.behaviour} isOpen={false}>
-      <div className="grid grid-cols-2 gap-3">
-        <Field label={text.panel.deadline}>
-          {(ids) => (
-            <TextLine
-              {...ids}
-              value={shown('deadline')}
-              placeholder="1h"
-              onChange={(written) => set('deadline', written || undefined)}
-            />
-          )}
-        </Field>
-        <Field label={text.panel.maxParallel}>
-          {(ids) => (
-            <TextLine
-              {...ids}
-              inputMode="numeric"
-              value={shown('max_parallel')}
-              placeholder="1000"
-              onChange={(written) => set('max_parallel', numeric(written))}
-            />
-          )}
-        </Field>
-        <Field label={text.panel.maxAgents}>
-          {(ids) => (
-            <TextLine
-              {...ids}
-              inputMode="numeric"
-              value={shown('max_agents')}
-              placeholder="5"
-              onChange={(written) => set('max_agents', numeric(written))}
-            />
-          )}
-        </Field>
-        <Field label={text.panel.unknownTypes}>
-          {(ids) => (
-            <Choice
-              {...ids}
-              value={settings.unknown_types === 'fail' ? 'fail' : 'skip'}
-              onChange={(value) => set('unknown_types', value === 'fail' ? 'fail' : undefined)}
-              options={[
-                ['skip', text.panel.unknownSkip],
-                ['fail', text.panel.unknownFail],
-              ]}
-            />
-          )}
-        </Field>
-      </div>
-    </Section>
   )
 }

@@ -1,4 +1,4 @@
-import { Trash2 } from 'lucide-react'
+import { Repeat, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import { Button } from '@/components/Button'
 import { classes } from '@/components/classes'
@@ -10,6 +10,7 @@ import { faultPlace } from '../faults'
 import { Choice, Field, INPUT } from '../form/fields'
 import { type Kinds, titleOf } from '../kinds'
 import { text } from '../text'
+import { LoopFields } from './LoopFields'
 
 interface EdgePanelProps {
   edge: DocumentEdge
@@ -28,7 +29,8 @@ export function EdgePanel({ edge, index, kinds }: EdgePanelProps) {
   const [asksWhen, setAsksWhen] = useState(false)
   const set = (fields: EdgeFields): void => edit({ kind: 'set_edge', index, fields })
   const port = portOf(edge, source)
-  const ports = source ? portsOf(source, kinds.get(source.type), [port]) : null
+  const closes = document.edges.some(({ from, loop }) => from === edge.from && loop)
+  const ports = source ? portsOf(source, kinds.get(source.type), [port], closes) : null
   const isWhen = edge.when !== undefined || asksWhen
   const taken: Taken = edge.otherwise ? 'otherwise' : isWhen ? 'when' : 'always'
   const take = (next: string): void => {
@@ -41,7 +43,10 @@ export function EdgePanel({ edge, index, kinds }: EdgePanelProps) {
   return (
     <>
       <header className="flex items-center gap-2 px-4 pt-3 pb-1">
-        <h2 className="min-w-0 flex-1 truncate text-muted-foreground">{text.panel.edge}</h2>
+        <h2 className="flex min-w-0 flex-1 items-center gap-2 text-muted-foreground">
+          {edge.loop ? <Repeat aria-hidden className="size-4 text-state-waiting" /> : null}
+          {edge.loop ? text.panel.loop : text.panel.edge}
+        </h2>
         <Button
           look="ghost"
           size="icon"
@@ -72,21 +77,25 @@ export function EdgePanel({ edge, index, kinds }: EdgePanelProps) {
             />
           )}
         </Field>
-        <Field label={text.panel.condition}>
-          {(ids) => (
-            <Choice
-              {...ids}
-              value={taken}
-              onChange={take}
-              options={[
-                ['always', text.panel.always],
-                ['when', text.panel.when],
-                ['otherwise', text.panel.otherwise],
-              ]}
-            />
-          )}
-        </Field>
-        {taken === 'when' ? (
+        {edge.loop ? (
+          <LoopFields loop={edge.loop} onSet={(loop) => set({ loop })} />
+        ) : (
+          <Field label={text.panel.condition}>
+            {(ids) => (
+              <Choice
+                {...ids}
+                value={taken}
+                onChange={take}
+                options={[
+                  ['always', text.panel.always],
+                  ['when', text.panel.when],
+                  ['otherwise', text.panel.otherwise],
+                ]}
+              />
+            )}
+          </Field>
+        )}
+        {taken === 'when' && !edge.loop ? (
           <Field label={text.panel.when} hint={text.panel.whenHint}>
             {(ids) => (
               <textarea

@@ -2,13 +2,20 @@ import { useShallow } from 'zustand/shallow'
 import { findNode } from '@/model/document'
 import { documentOf, useBuilder } from '@/store/builder'
 import type { Kinds } from '../kinds'
+import type { LoopRequest } from '../LoopQuestion'
 import { text } from '../text'
 import { DocumentPanel } from './DocumentPanel'
 import { EdgePanel } from './EdgePanel'
 import { StepPanel } from './StepPanel'
 
+interface FlowPanelProps {
+  kinds: Kinds
+  /** A connection was asked for that leads back. */
+  onLoop: (wanted: LoopRequest) => void
+}
+
 /** The settings of what is selected: a step, a connection, or the flow itself. */
-export function FlowPanel({ kinds }: { kinds: Kinds }) {
+export function FlowPanel({ kinds, onLoop }: FlowPanelProps) {
   const document = useBuilder(documentOf)
   const { nodes, edge } = useBuilder(useShallow((state) => state.selection))
   const [id] = nodes
@@ -24,7 +31,7 @@ export function FlowPanel({ kinds }: { kinds: Kinds }) {
         if (event.key === 'Escape') window.document.getElementById('flow-canvas')?.focus()
       }}
     >
-      {node ? <StepPanel key={node.id} node={node} kinds={kinds} /> : null}
+      {node ? <StepPanel key={node.id} node={node} kinds={kinds} onLoop={onLoop} /> : null}
       {link && edge !== null ? (
         <EdgePanel key={edge} edge={link} index={edge} kinds={kinds} />
       ) : null}

@@ -9,6 +9,7 @@ import { faultPlace } from '../faults'
 import { ConfigForm } from '../form/ConfigForm'
 import { AnyField, CommitLine, Field, TextLine } from '../form/fields'
 import { iconOf, type Kinds } from '../kinds'
+import type { LoopRequest } from '../LoopQuestion'
 import { text } from '../text'
 import { Behaviour } from './Behaviour'
 import { Connections } from './Connections'
@@ -17,9 +18,10 @@ import { Section } from './Section'
 interface StepPanelProps {
   node: DocumentNode
   kinds: Kinds
+  onLoop: (wanted: LoopRequest) => void
 }
 
-export function StepPanel({ node, kinds }: StepPanelProps) {
+export function StepPanel({ node, kinds, onLoop }: StepPanelProps) {
   const edit = useBuilder((state) => state.edit)
   const set = (fields: NodeFields): void => edit({ kind: 'set_node', id: node.id, fields })
   const kind = kinds.get(node.type)
@@ -83,9 +85,12 @@ export function StepPanel({ node, kinds }: StepPanelProps) {
         />
       </Section>
       <Section title={text.panel.connections}>
-        <Connections node={node} kinds={kinds} />
+        <Connections node={node} kinds={kinds} onLoop={onLoop} />
       </Section>
-      <Section title={text.panel.behaviour} isOpen={false}>
+      <Section
+        title={text.panel.behaviour}
+        isOpen={node.when !== undefined || node.compensate !== undefined}
+      >
         <Behaviour node={node} onSet={set} />
       </Section>
     </>
