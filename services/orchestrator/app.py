@@ -14,12 +14,14 @@ from .auth import require_key
 from .blobs.routes import router as blobs
 from .blockers.routes import router as blockers
 from .core import Core
+from .dead_letters.routes import router as dead_letters
 from .keys.routes import router as keys
 from .meta.openapi import CONFIG, docs, openapi_json
 from .meta.routes import probes
 from .meta.routes import router as meta
 from .node_types.routes import router as node_types
 from .patches.routes import router as patches
+from .retries.routes import router as retries
 from .runs.routes import router as runs
 from .site.routes import handlers as site
 from .tickets.routes import router as tickets
@@ -37,6 +39,8 @@ def create_app(core: Core) -> Litestar:
             runs,
             blockers,
             patches,
+            retries,
+            dead_letters,
             approvals,
             node_types,
             workers,

@@ -16,6 +16,7 @@ from .admission import Admission
 from .approvals.service import Approvals
 from .auth import Authenticator
 from .blockers.service import WhyNot
+from .dead_letters.service import DeadLetters
 from .definitions import Definitions
 from .keys.service import Keys
 from .node_types.service import NodeTypes
@@ -25,6 +26,7 @@ from .ports import Bus, Cas
 from .reconciler import Reconciler
 from .recorded import Recorded
 from .relay import Relay
+from .retries.service import Retrier
 from .runs.commanding import Commander
 from .runs.intake import Intake
 from .runs.service import Runs
@@ -53,6 +55,8 @@ class Core:
     why_not: WhyNot
     approvals: Approvals
     patches: Patches
+    retrier: Retrier
+    dead_letters: DeadLetters
     intake: Intake
     tickets: Tickets
     keys: Keys
@@ -117,6 +121,9 @@ def assemble(
         db=db, cas=cas, workflows=workflows, definitions=definitions, intake=intake,
         admission=admission, partitions=partitions,
     )  # fmt: skip
+    retrier = Retrier(
+        db=db, cas=cas, runs=runs, workflows=workflows, definitions=definitions, starter=starter
+    )
     return Core(
         settings=settings, db=db, bus=bus, cas=cas, authenticator=authenticator,
         admission=admission, partitions=partitions, types=types, recorded=recorded, relay=relay,
@@ -124,6 +131,7 @@ def assemble(
         commander=commander, why_not=WhyNot(db, bus, runs, definitions, admission),
         approvals=Approvals(db, commander), intake=intake,
         patches=Patches(db, runs, definitions, commander),
+        retrier=retrier, dead_letters=DeadLetters(db, retrier, starter),
         tickets=Tickets(bus, fanout or FanoutSettings()),
         keys=Keys(db, authenticator), site=Site(settings.site_dir),
     )  # fmt: skip

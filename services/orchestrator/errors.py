@@ -9,6 +9,7 @@ InvalidInput
 ├── PreconditionRequired   If-Match is missing
 ├── KeyReused              an idempotency key came back with another request
 ├── Forbidden              the principal may not do this
+├── InvalidRetryPatch      an operation of a retry's patch does not fit the run's document
 ├── InvalidPayload         what was decided on does not fit the approval's form; carries the faults
 ├── LimitReached           as many runs as the workflow allows go on; carries their ids
 ├── RunEnded               the run ended before the command reached it; carries its status
@@ -97,6 +98,10 @@ class PatchRefused(Conflict):
 
 class Forbidden(InvalidInput):
     code = "forbidden"
+
+
+class InvalidRetryPatch(InvalidInput):
+    code = "invalid_patch"
 
 
 class InvalidPayload(InvalidInput):

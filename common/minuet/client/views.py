@@ -18,6 +18,11 @@ from minuet.views.approvals import ApprovalLineView as ApprovalLine
 from minuet.views.approvals import ApprovalPage
 from minuet.views.approvals import ApprovalView as Approval
 from minuet.views.blockers import Blocker, BlockerGroup, Blockers
+from minuet.views.dead_letters import DeadLetterPage, SettledList
+from minuet.views.dead_letters import DeadLetterView as DeadLetter
+from minuet.views.dead_letters import SettledView as Settled
+from minuet.views.retries import AgainView as Again
+from minuet.views.retries import RetryView as Retry
 from minuet.views.schemas import (
     Accepted,
     EventPage,
@@ -32,19 +37,18 @@ from minuet.views.schemas import CommandView as Command
 from minuet.views.schemas import EventView as RunEvent
 from minuet.views.schemas import LogView as LogLine
 from minuet.views.schemas import RunLineView as RunLine
-from minuet.views.suite import DeadLetterPage, Info, NodeTypeList, WorkerList
-from minuet.views.suite import DeadLetterView as DeadLetter
+from minuet.views.suite import Info, NodeTypeList, WorkerList
 from minuet.views.suite import NodeTypeView as NodeType
 from minuet.views.suite import WorkerView as Worker
 from minuet.views.workflows import Verdict, VersionLine, VersionPage, WorkflowLine, WorkflowPage
 
 __all__ = [
-    "ENDED", "Accepted", "Applied", "Approval", "ApprovalLine", "ApprovalPage", "Blocker",
-    "BlockerGroup", "Blockers", "Command",
-    "DeadLetter", "DeadLetterPage", "EventPage", "Info", "LiveItem", "LivePage", "LogLine",
-    "LogPage", "Node", "NodePage", "NodeType", "NodeTypeList", "Patch", "PatchPage", "Run",
-    "RunEvent", "RunLine", "RunPage", "Verdict", "Version", "VersionLine", "VersionPage", "Worker",
-    "WorkerList", "WorkflowLine", "WorkflowPage",
+    "ENDED", "Accepted", "Again", "Applied", "Approval", "ApprovalLine", "ApprovalPage",
+    "Blocker", "BlockerGroup", "Blockers", "Command", "DeadLetter", "DeadLetterPage",
+    "EventPage", "Info", "LiveItem", "LivePage", "LogLine", "LogPage", "Node", "NodePage",
+    "NodeType", "NodeTypeList", "Patch", "PatchPage", "Retry", "Run", "RunEvent", "RunLine",
+    "RunPage", "Settled", "SettledList", "Verdict", "Version", "VersionLine", "VersionPage",
+    "Worker", "WorkerList", "WorkflowLine", "WorkflowPage",
 ]  # fmt: skip
 
 ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out"})

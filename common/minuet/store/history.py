@@ -186,7 +186,8 @@ class LiveRun(NamedTuple):
 
 
 class StoredRun(NamedTuple):
-    """A run with its whole history, in order: what a restore is made of."""
+    """A run with its whole history, in order: what a restore is made of. `times` are those of the
+    transitions."""
 
     start: StartRow
     seq: int
@@ -195,6 +196,7 @@ class StoredRun(NamedTuple):
     status: int
     fork: bool
     events: list[bytes]
+    times: list[datetime]
 
 
 async def live_runs(c: Connection, *, after: str, limit: int) -> list[LiveRun]:
@@ -245,15 +247,16 @@ async def stored_run(c: Connection, id: str) -> StoredRun | None:
         return None
     *start, seq, cmd, last_commit, status, fork = row
     rows = await c.fetch(
-        "select first_seq, last_seq, events from transitions "
+        "select first_seq, last_seq, events, time from transitions "
         "where run_id = $1 and last_seq <= $2 order by first_seq",
         id,
         seq,
     )
-    _check_whole(id, seq, [(first, last) for first, last, _ in rows])
+    _check_whole(id, seq, [(first, last) for first, last, *_ in rows])
     return StoredRun(
-        StartRow(*start), seq, cmd, last_commit, status, fork, [events for *_, events in rows]
-    )
+        StartRow(*start), seq, cmd, last_commit, status, fork,
+        [events for *_, events, _ in rows], [time for *_, time in rows],
+    )  # fmt: skip
 
 
 def _check_whole(id: str, seq: int, spans: Sequence[tuple[int, int]]) -> None:

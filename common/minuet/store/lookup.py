@@ -1,5 +1,4 @@
-"""Reading what the recorder stored of a run: transitions, logs, starts and progress of nodes, dead
-letters."""
+"""Reading what the recorder stored of a run: transitions, logs, starts and progress of nodes."""
 
 from __future__ import annotations
 
@@ -50,15 +49,6 @@ class ProgressRow(msgspec.Struct, frozen=True):
     time: datetime
     fraction: float | None
     message: str
-
-
-class DeadLetterRow(msgspec.Struct, frozen=True):
-    id: int
-    run_id: str | None
-    node: str | None
-    kind: str
-    data: Any
-    created_at: datetime
 
 
 _LOG = "id, node, gen, attempt, time, level, message, fields"
@@ -128,16 +118,3 @@ async def progress_of_run(c: Connection, run: str, *, after: int, limit: int) ->
         run, after, limit,
     )  # fmt: skip
     return [ProgressRow(**row) for row in rows]
-
-
-async def list_dead_letters(
-    c: Connection, tenant: str, *, before: int | None, limit: int
-) -> list[DeadLetterRow]:
-    """Newest first, without those that were settled; one more than `limit` if more follow."""
-    rows = await c.fetch(
-        "select id, run_id, node, kind, data, created_at from dead_letters "
-        "where tenant = $1 and settlement is null and ($2::bigint is null or id < $2) "
-        "order by id desc limit $3",
-        tenant, before, limit + 1,
-    )  # fmt: skip
-    return [DeadLetterRow(**row) for row in rows]

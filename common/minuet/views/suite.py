@@ -24,20 +24,6 @@ class Info(msgspec.Struct, frozen=True):
     socket_url: str
 
 
-class DeadLetterView(msgspec.Struct, frozen=True):
-    id: int
-    run: str | None
-    node: str | None
-    kind: str
-    data: Any
-    created_at: datetime
-
-
-class DeadLetterPage(msgspec.Struct, frozen=True):
-    items: list[DeadLetterView]
-    next_cursor: str | None = None
-
-
 class WorkerView(msgspec.Struct, frozen=True):
     """`busy` of `slots` were taken when the worker last told of itself."""
 

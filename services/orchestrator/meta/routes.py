@@ -1,19 +1,17 @@
-"""/info, /dead-letters, and the probes and metrics outside of the API."""
+"""/info, and the probes and metrics outside of the API."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import MediaType, Request, Response, Router, get
-from litestar.params import QueryParameter
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from minuet import __version__
 from minuet.ir.routing import is_compiled
 from minuet.model.json import MAX_BYTES, MAX_DEPTH
-from minuet.store import lookup, page
-from minuet.store.page import DEFAULT_LIMIT, MAX_LIMIT
-from minuet.views.suite import DeadLetterPage, DeadLetterView, Info
+from minuet.store.page import MAX_LIMIT
+from minuet.views.suite import Info
 
 from ..core import FromCore
 from ..responses import problems
@@ -42,26 +40,6 @@ async def get_info(core: FromCore, request: Request[Any, Any, Any]) -> Info:
     )
 
 
-@get("/dead-letters", responses=problems(401, 503), summary="List dead letters")
-async def list_dead_letters(
-    core: FromCore,
-    request: Request[Any, Any, Any],
-    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
-    cursor: Annotated[
-        str | None, QueryParameter(description="`next_cursor` of the page before")
-    ] = None,
-) -> DeadLetterPage:
-    """What could not be done and was put aside with its cause, newest first."""
-    (before,) = page.decode_cursor(cursor, tuple[int]) if cursor else (None,)
-    async with core.db.connection() as c:
-        rows = await lookup.list_dead_letters(c, request.user.tenant, before=before, limit=limit)
-    items = [
-        DeadLetterView(row.id, row.run_id, row.node, row.kind, row.data, row.created_at)
-        for row in rows[:limit]
-    ]
-    return DeadLetterPage(items, page.encode_cursor(items[-1].id) if len(rows) > limit else None)
-
-
 @get("/healthz", media_type=MediaType.TEXT, include_in_schema=False)
 async def healthz() -> str:
     return "ok\n"
@@ -78,5 +56,5 @@ def metrics() -> Response[bytes]:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-router = Router("/", route_handlers=[get_info, list_dead_letters], tags=["About"])
+router = Router("/", route_handlers=[get_info], tags=["About"])
 probes = [healthz, readyz, metrics]

@@ -33,6 +33,7 @@ OPEN = {
     "/info", "/node-types", "/node-types/{name}", "/workers", "/tickets", "/openapi.json", "/keys",
 }  # fmt: skip
 """These belong to the suite, or to whoever asks."""
+MANY = {"/dead-letters/retry", "/dead-letters/discard"}
 
 
 async def fill(core: Core, api: httpx.AsyncClient, record: History, document: Json) -> Json:
@@ -52,6 +53,7 @@ async def fill(core: Core, api: httpx.AsyncClient, record: History, document: Js
         await approvals.insert_approvals(c, [asked])
         letter = NewDeadLetter("default", run, "one", "node_failed", {"mark": MARK})
         await history.insert_dead_letters(c, [letter])
+        number = await c.fetchval("select max(id) from dead_letters")
         await keep_key(
             c, "mallory", "secret-of-mallory", tenant="other", name="mallory", roles=["admin"]
         )
@@ -59,7 +61,7 @@ async def fill(core: Core, api: httpx.AsyncClient, record: History, document: Js
     return {
         "run_id": run, "node_id": "one", "node": "one", "number": 0,
         "approval_id": "apr-1", "digest": digest, "name": "greet", "version": 1,
-        "key_id": "bootstrap",
+        "key_id": "bootstrap", "letter": number,
     }  # fmt: skip
 
 
@@ -81,6 +83,7 @@ async def test_another_tenant_finds_nothing_at_any_address(
     assert len(asked) > 25
     etag = (await api.get("/workflows/greet")).headers["ETag"]
     bodies = BODIES | {"/workflows/{name}": {"document": document}}
+    bodies |= {path: {"ids": [parts["letter"]]} for path in MANY}
     before = await core.db.fetch("select run_id, number from commands")
     for method, path in asked:
         if "/validate" in path or (method, path) == ("post", "/workflows"):
@@ -91,7 +94,9 @@ async def test_another_tenant_finds_nothing_at_any_address(
             method, address, json=bodies.get(path), headers=MALLORY | {"If-Match": etag}
         )
         assert MARK not in answer.text, (method, path)
-        if method == "get" and "{" not in path:
+        if path in MANY:
+            assert [each["status"] for each in answer.json()["items"]] == ["refused"], path
+        elif method == "get" and "{" not in path:
             assert answer.json()["items"] == [], path
             assert own is not None
             assert own.json()["items"], path

@@ -1,0 +1,1 @@
+"""New runs made from ended ones: what they take over, what runs again, and what that costs."""
