@@ -290,6 +290,8 @@ class Worker:
 
     def _stop_execution(self, page: Page, execution: Execution, reason: StopReason) -> None:
         """On the loop: end this execution, unless it ended by itself."""
+        if reason == "cancelled":
+            self._wanted.note_cancel()
         if page.execution is not execution:
             return
         if reason == "lost":

@@ -17,6 +17,10 @@ log = structlog.get_logger()
 # thread stops it while it runs.
 FRESH_MS = 50
 
+# So long after a running token was found cancelled nothing counts as fresh: the rest of its run may
+# go from page to page, each younger than the cancel.
+ALERT_S = 5.0
+
 
 class Wanted:
     """`learn_time` is to be called before the first look: without it everything counts as old."""
@@ -25,10 +29,15 @@ class Wanted:
         self._bus = bus
         self._clock = clock
         self._ahead_ms: int | None = None
+        self._alert_until = 0.0
 
     def learn_time(self, server_ms: int) -> None:
         """What the server's clock, by which entry ids are made, shows now."""
         self._ahead_ms = server_ms - self._clock.now_ms()
+
+    def note_cancel(self) -> None:
+        """A token that ran was found cancelled."""
+        self._alert_until = self._clock.monotonic() + ALERT_S
 
     async def cancelled(self, deliveries: Sequence[Delivery]) -> list[list[bool]]:
         """For each delivery which of its tokens were cancelled; one that is fresh is not asked
@@ -53,6 +62,8 @@ class Wanted:
     def _is_old(self, delivery: Delivery) -> bool:
         """Entries that were put back are younger than their tokens."""
         if self._ahead_ms is None or delivery.deliveries > 1:
+            return True
+        if self._clock.monotonic() < self._alert_until:
             return True
         added_at = int(delivery.id.split("-", 1)[0])
         return self._clock.now_ms() + self._ahead_ms - added_at >= FRESH_MS

@@ -311,6 +311,29 @@ async def test_what_was_cancelled_in_the_stream_ends_unrun() -> None:
         assert failure.code == "cancelled"
 
 
+async def test_what_is_split_off_after_a_cancel_does_not_start() -> None:
+    """Each split gives the rest back as a fresh entry, which must not hide it from the cancel."""
+    began = 0
+
+    @node("endless", effect="pure")
+    async def endless() -> None:
+        nonlocal began
+        began += 1
+        await asyncio.Event().wait()
+
+    b = bench(endless)
+    page = [b.token("endless") for _ in range(40)]
+    await b.emit(page)
+    async with running(b.worker(slots=40, split_after_s=0.05)):
+        async with asyncio.timeout(2):
+            while not began:
+                await asyncio.sleep(0)
+        await b.emit(cancelled=[token_id for token_id, _ in page])
+        outcomes = await b.collect(40)
+    assert {o.failure.code for o in outcomes.values() if o.failure} == {"cancelled"}
+    assert began < 10
+
+
 async def test_entries_of_a_dead_worker_are_claimed_and_run() -> None:
     b = bench(double)
     await b.emit([b.token("double", {"n": n}) for n in range(3)])
