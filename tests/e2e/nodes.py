@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from minuet.worker import Context, RetryableError, node
+from minuet.worker import Context, Result, RetryableError, node
 
 LEDGER_VARIABLE = "MINUET_TEST_LEDGER"
 PATIENCE_S = 20.0
@@ -66,6 +66,12 @@ async def patient(ctx: Context) -> str:
         raise
     note(ctx, "ran")
     return "unwanted"
+
+
+@node("e2e.hand_over", effect="idempotent", timeout="20s")
+async def hand_over() -> Result:
+    """Leave the node waiting for somebody else."""
+    return Result(waiting=True, wait_ms=3_600_000)
 
 
 @node("e2e.deaf", effect="idempotent", timeout="40s")

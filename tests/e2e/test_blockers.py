@@ -33,6 +33,12 @@ def reason_of(rig: Rig, run: str, node: str, kind: str) -> Json:
     return until(look, f"{node} has the reason {kind}")
 
 
+def recorded(rig: Rig, run: str, node: str, kind: str, field: str) -> Json:
+    """The same once `field` is there: it is told by the history, which comes a moment later."""
+    until(lambda: field in reason_of(rig, run, node, kind), f"{field} is recorded")
+    return reason_of(rig, run, node, kind)
+
+
 def whole(rig: Rig, run: str, kind: str) -> Json:
     def look() -> Json | None:
         found: Json | None = rig.get(f"/runs/{run}/blockers")["run"]
@@ -54,16 +60,14 @@ def test_waiting_for_a_person_a_message_and_a_time(suite_rig: Rig) -> None:
         {"id": "sleep", "type": "wait", "config": {"for": "1h"}},
     ]  # fmt: skip
     run = r.start(document("waits", nodes))
-    asked = reason_of(r, run, "ask", "approval")
+    asked = recorded(r, run, "ask", "approval", "approval")
     assert asked["blocks"]
-    until(lambda: reason_of(r, run, "ask", "approval").get("approval"), "the question is recorded")
-    asked = reason_of(r, run, "ask", "approval")
     assert (asked["assignees"], asked["groups"]) == (["ada"], ["legal"])
     assert asked["since"] < asked["until"]
-    heard = reason_of(r, run, "hear", "message")
+    heard = recorded(r, run, "hear", "message", "since")
     assert heard["message"] == "paid"
     assert heard["since"] < heard["until"]
-    slept = reason_of(r, run, "sleep", "timer")
+    slept = recorded(r, run, "sleep", "timer", "since")
     assert slept["since"] < slept["until"]
     answer = r.get(f"/runs/{run}/blockers")
     assert answer["live"] == 3
@@ -78,10 +82,9 @@ def test_waiting_for_a_person_a_message_and_a_time(suite_rig: Rig) -> None:
 def test_a_back_off_and_its_last_error(suite_rig: Rig) -> None:
     retry = {"max_attempts": 3, "initial": "30m", "max": "1h"}
     run = suite_rig.start(one("backs-off", "e2e.flaky", {"succeeds_at": 2}, retry=retry))
-    found = reason_of(suite_rig, run, "n", "backoff")
+    found = recorded(suite_rig, run, "n", "backoff", "error")
     assert (found["attempt"], found["of"]) == (2, 3)
-    until(lambda: reason_of(suite_rig, run, "n", "backoff").get("error"), "the error is recorded")
-    assert "too early" in reason_of(suite_rig, run, "n", "backoff")["error"]
+    assert "too early" in found["error"]
 
 
 def test_running_and_the_line_behind_it(suite_rig: Rig) -> None:
@@ -108,10 +111,7 @@ def test_running_and_the_line_behind_it(suite_rig: Rig) -> None:
     assert reason_of(r, run, waiting[0]["node"], "backlog")["slots"] == 1
     (runs,) = (item for item in items if item["kind"] == "running")
     assert not runs.get("blocks")
-    began = until(
-        lambda: reason_of(r, run, runs["node"], "running").get("since"), "the start is recorded"
-    )
-    assert began
+    assert recorded(r, run, runs["node"], "running", "since")["worker"] == runs["worker"]
     # Killed, it is gone from the list after its time, and its token waits for the lease.
     os.kill(worker.process.pid, signal.SIGSTOP)
     try:
@@ -163,6 +163,55 @@ def test_the_width_of_a_run(suite_rig: Rig) -> None:
     assert reason_of(suite_rig, run, "b", "max_parallel")["blocks"]
     suite_rig.http.post(f"/runs/{run}/cancel")
     suite_rig.wait(run)
+
+
+def test_the_line_of_a_concurrency_key(suite_rig: Rig) -> None:
+    r = suite_rig
+    r.apply(one("keyed", "wait", {"message": "go"}) | {"concurrency": {"key": "k", "limit": 1}})
+    first = r.start("keyed")
+    reason_of(r, first, "n", "message")
+    second, third = r.start("keyed"), r.start("keyed")
+    held = whole(r, second, "concurrency")
+    assert (held["position"], held["runs"], held["blocks"]) == (1, [first], True)
+    assert whole(r, third, "concurrency")["position"] == 2
+    for run in (third, second, first):
+        r.http.post(f"/runs/{run}/cancel")
+        assert r.wait(run)["status"] == "cancelled"
+
+
+def test_a_start_that_no_coordinator_takes(suite_rig: Rig) -> None:
+    pid = suite_rig.suite.pids()["coordinator"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        run = suite_rig.start(one("untaken", "e2e.note"))
+        held = whole(suite_rig, run, "queued")
+        assert held["blocks"]
+        assert held["since"]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert suite_rig.wait(run)["status"] == "succeeded"
+
+
+def test_what_was_handed_to_another_system(suite_rig: Rig) -> None:
+    run = suite_rig.start(one("handed", "e2e.hand_over"))
+    found = recorded(suite_rig, run, "n", "handed_over", "since")
+    assert found["since"] < found["until"]
+    suite_rig.http.post(f"/runs/{run}/cancel")
+    suite_rig.wait(run)
+
+
+def test_a_run_that_is_being_undone(suite_rig: Rig) -> None:
+    nodes: list[Json] = [
+        {"id": "book", "type": "e2e.note", "compensate": "unbook"},
+        {"id": "unbook", "type": "e2e.sleep", "config": {"ms": 3000}},
+        {"id": "crash", "type": "e2e.fail", "config": {"message": "no"},
+         "retry": {"max_attempts": 1}},
+    ]  # fmt: skip
+    settings = {"compensate_on": ["failed"]}
+    run = suite_rig.start(document("undone", nodes, [("book", "crash")], settings=settings))
+    assert not whole(suite_rig, run, "compensating")["blocks"]
+    assert reason_of(suite_rig, run, "unbook", "running")["worker"]
+    assert suite_rig.wait(run)["status"] == "failed"
 
 
 def test_the_command_tells_it_too(suite_rig: Rig) -> None:

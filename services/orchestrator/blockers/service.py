@@ -14,7 +14,7 @@ from minuet.model.signal import Start
 from minuet.model.state import Head, NodeRecord, Rest
 from minuet.model.status import NodeStatus, RunStatus
 from minuet.model.token import TokenId
-from minuet.store import approvals, lookup, pauses
+from minuet.store import approvals, concurrency, lookup, pauses
 from minuet.store.database import Database
 from minuet.store.runs import RunRow
 from minuet.views.blockers import Blockers
@@ -27,7 +27,7 @@ from ..definitions import Definitions
 from ..ports import Bus
 from ..runs.service import Runs
 from .decide import blockers
-from .facts import Facts, Load, Order, Question, Started, Token
+from .facts import Facts, KeyLine, Load, Order, Question, Started, Token
 
 LINE_ENTRIES: Final = 5_000
 QUESTIONS: Final = 1_000
@@ -85,13 +85,17 @@ class WhyNot:
         (loaded,) = await self._bus.load_runs(row.partition, [run])
         state = None if loaded is None else OwnState.read(loaded)
         if state is None:
-            return blockers(await self._without_state(row))
+            return blockers(await self._without_state(principal, row))
         return blockers(await self._facts(principal, row, state))
 
-    async def _without_state(self, row: RunRow) -> Facts:
+    async def _without_state(self, principal: Principal, row: RunRow) -> Facts:
+        async with self._db.connection() as c:
+            place = await concurrency.standing(c, principal.tenant, row.id)
+        waits = place is not None and place.granted_at is None
         return Facts(
             row.id, RunStatus(row.status), row.accepted_at, in_redis=False,
             starts_held=self._admission.reason,
+            key_line=KeyLine(place.key, place.holders, place.place) if place and waits else None,
         )  # fmt: skip
 
     async def _facts(self, principal: Principal, row: RunRow, state: OwnState) -> Facts:
