@@ -34,7 +34,7 @@ from .patching import move_to_plan, resolve_fresh, statuses
 from .plan import NodePlan, Plan
 from .rebase import patch_faults
 from .run_state import RunState
-from .step import NO_OUTPUT, encode
+from .step import ENDED, NO_OUTPUT, encode
 from .transition import Completion, Fired, Limits, RunInput, Transition
 
 DEFAULT_LIMITS = Limits()
@@ -111,7 +111,7 @@ class _Inputs(EndingStep):
     plans: Mapping[str, Plan] = NO_PLANS
 
     def apply(self, given: RunInput) -> None:
-        if self.state.status.ended:
+        if self.state.status >= ENDED:
             self.transition.dropped += 1
         elif type(given) is Completion:
             self._complete(given)

@@ -14,6 +14,7 @@ from .children import stored_value
 from .edges import ExpressionFailed
 from .outputs import render_outputs
 from .spawning import SpawningStep
+from .step import ENDED
 
 STOPPING = (RunStatus.CANCELLING, RunStatus.COMPENSATING)
 
@@ -24,12 +25,14 @@ class EndingStep(SpawningStep):
     def settle(self) -> None:
         """Walk on: inline nodes are evaluated, task nodes dispatched, as far as bounds allow."""
         self.pump()
-        while self._may_end():
+        while not self.frontier.live and self._may_end():
             self.end_if_done()
             self.pump()
-        if not self.state.status.ended:
-            self.arm(self.parked)
-            self.hold_rest()
+        if self.state.status < ENDED:
+            if self.parked:
+                self.arm(self.parked)
+            if self.fresh:
+                self.hold_rest()
             self._note_waiting()
         if self.transition.patched:
             self.transition.records = self.state.records()
@@ -40,7 +43,7 @@ class EndingStep(SpawningStep):
 
     def _may_end(self) -> bool:
         state = self.state
-        return not (state.status.ended or self.frontier.live or state.cmd < 0)
+        return not (state.status >= ENDED or self.frontier.live or state.cmd < 0)
 
     def end_if_done(self) -> None:
         """If no token is left: end the run, or go on with what is to be done before."""
@@ -155,8 +158,11 @@ class EndingStep(SpawningStep):
             self.drop_timer(f"deadline {self.state.run}")
 
     def _note_waiting(self) -> None:
-        live = self.frontier.live
-        if live and self.frontier.waiting == live and self.state.status is RunStatus.RUNNING:
+        if (
+            self.state.status is RunStatus.RUNNING
+            and (live := self.frontier.live)
+            and self.frontier.waiting == live
+        ):
             self.state.status = RunStatus.WAITING
             self.emit("run.waiting", data={})
 

@@ -66,6 +66,9 @@ class NodePlan:
         self._edges = edges
         self._back = back
         self.closes = back is not None
+        self.is_guarded = node.when is not None
+        self.is_undone = node.compensate is not None
+        self.decides = self.closes or any(edge.when or edge.otherwise for edge in edges)
         self.conditional = any(edge.when or edge.otherwise for edge in edges)
 
     @cached_property

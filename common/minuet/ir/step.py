@@ -31,6 +31,7 @@ encode = msgspec.json.Encoder().encode
 _NULL = msgspec.Raw(b"null")
 NO_OUTPUT = Stored()
 Extra = dict[str, Any]
+ENDED = int(RunStatus.SUCCEEDED)  # compared as a number: this is the hot path
 
 
 class Step:
@@ -47,6 +48,8 @@ class Step:
         self.fresh: set[int] = set()  # armed in this transition, not yet told by an event
         self.used_bytes = 0  # of tokens and of inline outputs
         self.inline_steps = 0
+        self.kept = state.start.kept
+        self.spawning = state.rest.children
         self.parked: list[int] = []  # armed nodes that wait for a blob
 
     # ── how nodes end ─────────────────────────────────────────────────────────────────────────
@@ -65,7 +68,7 @@ class Step:
         previous = self.state.outputs.get(node.id)
         self._keep(node.id, stored)
         taken: list[int] | None = None
-        if node.conditional or node.closes:
+        if node.decides:
             iteration = self.frontier.cell(node.index)[3]
             try:
                 again = node.closes and goes_round(node, port, self.values, iteration)
@@ -186,10 +189,11 @@ class Step:
         raise NotImplementedError
 
     def _close(self, node: NodePlan, status: NodeStatus, port: str, data: dict[str, Any]) -> None:
-        self._forget_children(node)
+        if node.spawns:
+            self._forget_children(node)
         self.frontier.mark(node.index, status)
         self.state.ports[node.index] = port
-        if node.node.compensate is not None and status is NodeStatus.SUCCEEDED:
+        if node.is_undone and status is NodeStatus.SUCCEEDED:
             self.state.note_finished(node.index)
             self.transition.rest = True
         self.node_event("node.ended", node.index, data)
@@ -301,7 +305,7 @@ class Step:
     def pump(self) -> None:
         """Go on as far as bounds allow: armed nodes, then child runs."""
         self._pump_armed()
-        while self.state.rest.children and not self.state.status.ended:
+        while self.spawning and self.state.status < ENDED:
             if self.state.status is RunStatus.PAUSED or not self.spawn():
                 break
             self._pump_armed()
@@ -314,7 +318,9 @@ class Step:
         are never looked at: a completion in a wide run costs no more than in a narrow one. While
         the run is paused none may."""
         state = self.state
-        while not state.status.ended and state.status is not RunStatus.PAUSED:
+        if state.status is RunStatus.PAUSED:
+            return
+        while state.status < ENDED:
             # `and`, not a call a round: this loop is the hot path, and heaps are mostly empty.
             inline = state.armed_inline and self._may_evaluate() and state.armed_inline
             tasks = state.armed and self._may_dispatch() and state.armed
@@ -325,8 +331,6 @@ class Step:
                 self._go(self.plan.nodes[heapq.heappop(state.armed)])
             else:
                 break
-        if state.status is RunStatus.PAUSED:
-            return
         if state.armed_inline or (state.armed and self.out_of_budget()):
             self.transition.more = True
 
@@ -356,9 +360,9 @@ class Step:
     def _go(self, node: NodePlan) -> None:
         """An armed node goes on: its result is kept from another run, its guard holds it back, or
         it is evaluated or dispatched."""
-        if self.state.start.kept and (kept := self._kept(node)) is not None:
+        if self.kept and (kept := self._kept(node)) is not None:
             self._reuse(node, kept)
-        elif node.node.when is not None and self._is_held_back(node):
+        elif node.is_guarded and self._is_held_back(node):
             pass  # it has ended
         elif node.inline:
             self._run_inline(node)
@@ -369,7 +373,7 @@ class Step:
         """Only the first execution of a node can have been kept."""
         if self.frontier.cell(node.index)[1] > 1:
             return None
-        return self.state.start.kept.get(node.id)
+        return self.kept.get(node.id)
 
     def _reuse(self, node: NodePlan, kept: Kept) -> None:
         self.fresh.discard(node.index)
