@@ -41,6 +41,19 @@ def test_a_node_goes_from_ready_over_running_to_its_end() -> None:
     assert (row.status, row.ended_at, row.fraction, row.note) == ("succeeded", at(2), None, "")
 
 
+def test_a_running_node_of_a_cancelled_run_is_cancelling() -> None:
+    seen = progress()
+    row = seen.rows["a"]
+    seen.apply(event(1, "node.ready", "a", attempt=1))
+    seen.hear(live("node.started", "a"))
+    seen.apply(event(2, "run.cancelling", status="cancelled"))
+    assert row.status == "cancelling"
+    seen.hear(live("node.progress", "a", fraction=0.5))
+    assert row.status == "cancelling"
+    seen.apply(event(3, "node.ended", "a", status="cancelled"))
+    assert row.status == "cancelled"
+
+
 def test_late_news_never_revives_a_node() -> None:
     seen = progress()
     seen.apply(event(1, "node.ready", "a", attempt=1))
