@@ -20,13 +20,14 @@ from minuet.model.token import CasRef, Failure, Outcome
 from . import children as kids
 from .edges import ExpressionFailed
 from .plan import NodePlan
-from .step import Step, encode
+from .pumping import PumpingStep
+from .step import encode
 from .values import NeedsBlob
 
 _NOT_WANTED = "the run that it is a part of does not want it any more"
 
 
-class SpawningStep(Step):
+class SpawningStep(PumpingStep):
     """A step that knows child runs."""
 
     def begin_children(self, node: NodePlan) -> None:
