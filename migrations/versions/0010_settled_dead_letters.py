@@ -1,7 +1,8 @@
 """How dead letters were settled: retried or discarded, by whom and when.
 
 Why: what was dealt with leaves the list of what is open, and stays to be looked up.
-May run while workers are live: yes, an orchestrator of before cannot list dead letters until it is replaced.
+May run while workers are live: yes, an orchestrator of before cannot list dead letters until it is
+replaced.
 """
 
 from pathlib import Path

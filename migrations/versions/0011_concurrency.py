@@ -1,8 +1,8 @@
 """Concurrency keys and priorities of runs.
 
 Why: a limit on runs at once is kept where runs are accepted, and outlives every process.
-May run while workers are live: yes, it only adds (expand); orchestrators of before send runs without
-asking for a grant, so limits hold once all of them are new.
+May run while workers are live: yes, it only adds (expand); orchestrators of before send runs
+without asking for a grant, so limits hold once all of them are new.
 """
 
 from pathlib import Path
