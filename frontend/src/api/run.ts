@@ -176,3 +176,38 @@ export function cancelRun(id: string, reason: string, idempotencyKey: string) {
     }),
   )
 }
+
+export function pauseRun(id: string, idempotencyKey: string) {
+  return unwrap(
+    api.POST('/api/v1/runs/{run_id}/pause', {
+      params: { path: { run_id: id }, header: { 'Idempotency-Key': idempotencyKey } },
+      body: {},
+    }),
+  )
+}
+
+export function resumeRun(id: string, idempotencyKey: string) {
+  return unwrap(
+    api.POST('/api/v1/runs/{run_id}/resume', {
+      params: { path: { run_id: id }, header: { 'Idempotency-Key': idempotencyKey } },
+      body: {},
+    }),
+  )
+}
+
+export interface Message {
+  run: string
+  /** What a node waits for. */
+  name: string
+  data: unknown
+  idempotencyKey: string
+}
+
+export function sendMessage({ run, name, data, idempotencyKey }: Message) {
+  return unwrap(
+    api.POST('/api/v1/runs/{run_id}/messages/{name}', {
+      params: { path: { run_id: run, name }, header: { 'Idempotency-Key': idempotencyKey } },
+      body: { data },
+    }),
+  )
+}

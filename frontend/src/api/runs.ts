@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { api, unwrap } from './client'
 
 export interface RunFilter {
@@ -48,6 +48,37 @@ export const runCountQuery = (filter: RunFilter) =>
     },
     refetchInterval: LIST_POLL_MS * 3,
   })
+
+const CHILD_PAGE = 50
+
+/** The child runs of a run, newest first. They are recorded a moment after their end was told. */
+export const childRunsQuery = (parent: string, status: string | undefined, isOver: boolean) =>
+  infiniteQueryOptions({
+    queryKey: ['runs', 'children', parent, status, isOver],
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(
+        api.GET('/api/v1/runs', {
+          params: {
+            query: {
+              parent,
+              ...(status ? { status: [status] } : {}),
+              limit: CHILD_PAGE,
+              cursor: pageParam,
+            },
+          },
+          signal,
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor ?? null,
+    refetchInterval: (query) => {
+      const isSettled = isOver && query.state.data?.pages.every((page) => page.items.every(hasEnd))
+      return isSettled ? false : LIST_POLL_MS * Math.max(1, query.state.data?.pages.length ?? 1)
+    },
+    placeholderData: keepPreviousData,
+  })
+
+const hasEnd = ({ ended_at }: { ended_at: string | null }): boolean => ended_at !== null
 
 export interface RunStart {
   /** `name`, `name@latest` or `name@<version>`. */

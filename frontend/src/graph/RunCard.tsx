@@ -1,7 +1,9 @@
 import { Handle, type NodeProps, Position } from '@xyflow/react'
+import { Undo2 } from 'lucide-react'
 import { memo } from 'react'
 import { classes } from '@/components/classes'
 import { StatusGlyph } from '@/components/StatusGlyph'
+import type { Children } from '@/model/run-tally'
 import { PATCHED_COLOUR, statusLook } from '@/model/status'
 import { elapsedMs, formatDuration } from '@/model/time'
 import { text } from '@/text'
@@ -40,11 +42,21 @@ export const RunCard = memo(function RunCard(props: NodeProps<CardNode>) {
           {data.title}
         </span>
         <span className="flex gap-2 text-[11px] text-muted-foreground">
+          {data.undoes === null ? null : (
+            <Undo2
+              aria-label={text.run.undoes(data.undoes)}
+              className="size-3 shrink-0 self-center"
+            />
+          )}
           <span className="min-w-0 flex-1 truncate">{secondLine(data, label)}</span>
+          {data.round ? (
+            <span className="shrink-0 tabular-nums">{text.run.round(data.round)}</span>
+          ) : null}
           <Tries data={data} />
           <Took data={data} />
         </span>
       </span>
+      {data.children ? <ItemsBar of={data.children} /> : null}
       {data.mark ? <PatchCorner label={text.run.mark[data.mark]} /> : null}
       <Handle type="target" position={targetPosition} isConnectable={false} />
       <Handle type="source" position={sourcePosition} isConnectable={false} />
@@ -52,12 +64,30 @@ export const RunCard = memo(function RunCard(props: NodeProps<CardNode>) {
   )
 })
 
-function secondLine({ type, status, node }: CardData, label: string): string {
+function secondLine({ type, status, node, told, children }: CardData, label: string): string {
+  if (told?.held) return text.run.held
+  if (told?.reused) return `${type} · ${text.run.reused}`
+  if (children && children.child === null) return text.run.items(children)
   if (status === 'succeeded' || status === 'pending') {
     const port = node?.port && node.port !== 'success' ? ` · ${node.port}` : ''
     return `${type}${port}`
   }
   return `${type} · ${label.toLowerCase()}`
+}
+
+/** How many items are done, along the lower edge. */
+function ItemsBar({ of: { count, done, failed } }: { of: Children }) {
+  if (count < 2) return null
+  const part = (each: number): string => `${(100 * each) / count}%`
+  return (
+    <span
+      aria-hidden
+      className="absolute inset-x-2 bottom-0.5 flex h-[3px] overflow-hidden rounded-full bg-border"
+    >
+      <span style={{ width: part(done), background: 'var(--state-succeeded)' }} />
+      <span style={{ width: part(failed), background: 'var(--state-failed)' }} />
+    </span>
+  )
 }
 
 function Took({ data }: { data: CardData }) {

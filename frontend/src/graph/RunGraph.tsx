@@ -13,22 +13,30 @@ import {
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { isWriting } from '@/app/useGlobalKeys'
 import type { Place, WorkflowDocument } from '@/model/document'
+import type { Loop } from '@/model/loops'
 import type { NodeView } from '@/model/run-fold'
 import type { PatchMark } from '@/model/run-overlay'
+import type { Tally } from '@/model/run-tally'
+import type { Box } from '@/model/undoPath'
 import { useTheme } from '@/store/theme'
-import { type CardNode, cardsOf, edgesOf, keptAlike } from './elements'
+import { type CardNode, cardsOf, edgesOf, keptAlike, reachOf } from './elements'
+import { LoopEdge } from './LoopEdge'
 import { boundsOf, type Direction, directionFor, layoutRun } from './layout'
 import { RunCard } from './RunCard'
+import { UndoEdge } from './UndoEdge'
 
 interface RunGraphProps {
   document: WorkflowDocument
   nodes: Readonly<Record<string, NodeView>>
   marks: ReadonlyMap<string, PatchMark>
+  tally: Tally
+  loops: readonly Loop[]
   selected: string | null
   onSelect: (node: string | null) => void
 }
 
 const NODE_TYPES = { card: RunCard }
+const EDGE_TYPES = { loop: LoopEdge, undo: UndoEdge }
 /** Below, the controls have their place. */
 const PADDING = { x: '24px', top: '24px', bottom: '60px' } as const
 const MIN_ZOOM = 0.05
@@ -59,21 +67,23 @@ export function RunGraph(props: RunGraphProps) {
 }
 
 function Canvas(props: RunGraphProps & { direction: Direction }) {
-  const { document, nodes, marks, selected, onSelect, direction } = props
+  const { document, nodes, marks, tally, loops, selected, onSelect, direction } = props
   const theme = useTheme((state) => state.theme)
   const places = useMemo(() => layoutRun(document, direction), [document, direction])
   const keptCards = useRef<CardNode[]>([])
   const cards = useMemo(() => {
-    const fresh = cardsOf({ document, places, direction, nodes, marks, selected })
+    const drawn = { document, places, direction, nodes, marks, tally, loops, selected }
+    const fresh = cardsOf(drawn)
     keptCards.current = keptAlike(keptCards.current, fresh)
     return keptCards.current
-  }, [document, places, direction, nodes, marks, selected])
+  }, [document, places, direction, nodes, marks, tally, loops, selected])
   const keptEdges = useRef<Edge[]>([])
   const edges = useMemo(() => {
-    keptEdges.current = keptAlike(keptEdges.current, edgesOf({ document, nodes }))
+    const fresh = edgesOf({ document, places, direction, nodes, tally, loops })
+    keptEdges.current = keptAlike(keptEdges.current, fresh)
     return keptEdges.current
-  }, [document, nodes])
-  const wasMoved = useFit(places)
+  }, [document, places, direction, nodes, tally, loops])
+  const wasMoved = useFit(places, loops, direction)
   return (
     <ReactFlow
       className="run-graph"
@@ -81,6 +91,7 @@ function Canvas(props: RunGraphProps & { direction: Direction }) {
       nodes={cards}
       edges={edges}
       nodeTypes={NODE_TYPES}
+      edgeTypes={EDGE_TYPES}
       fitView
       fitViewOptions={FIT}
       minZoom={MIN_ZOOM}
@@ -112,16 +123,16 @@ function Canvas(props: RunGraphProps & { direction: Direction }) {
 
 /** Keep everything in sight until a person moves the view; `F` brings it back. It knows the places,
  * so it need not wait until the cards are drawn and measured. */
-function useFit(places: ReadonlyMap<string, Place>) {
+function useFit(places: ReadonlyMap<string, Place>, loops: readonly Loop[], direction: Direction) {
   const wasMoved = useRef(false)
   const { setViewport, viewportInitialized } = useReactFlow()
   const width = useStore((state) => state.width)
   const height = useStore((state) => state.height)
   const showAll = useCallback(() => {
     if (!viewportInitialized || width === 0 || height === 0) return
-    const bounds = boundsOf(places)
+    const bounds = withLoops(boundsOf(places), loops, direction)
     void setViewport(getViewportForBounds(bounds, width, height, MIN_ZOOM, 1, PADDING))
-  }, [places, width, height, setViewport, viewportInitialized])
+  }, [places, loops, direction, width, height, setViewport, viewportInitialized])
   useEffect(() => {
     if (!wasMoved.current) showAll()
   }, [showAll])
@@ -135,4 +146,18 @@ function useFit(places: ReadonlyMap<string, Place>) {
     return () => window.removeEventListener('keydown', onKey)
   }, [showAll])
   return wasMoved
+}
+
+const LABEL_HALF = 10
+/** Room for what is written beside a loop downwards. */
+const LOOP_LABEL = 170
+
+/** The rectangle around the cards and the loops beside them. */
+function withLoops(bounds: Box, loops: readonly Loop[], direction: Direction): Box {
+  if (loops.length === 0) return bounds
+  const reach = Math.max(...loops.map(({ level }) => reachOf(level))) + LABEL_HALF
+  const { x, y, width, height } = bounds
+  return direction === 'right'
+    ? { x, y: y - reach, width, height: height + reach }
+    : { x: x - reach - LOOP_LABEL, y, width: width + reach + LOOP_LABEL, height }
 }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import type { WorkflowDocument } from '@/model/document'
+import { NO_TALLY } from '@/model/run-tally'
 import { cardsOf, edgesOf, keptAlike } from './elements'
 
 const document: WorkflowDocument = {
@@ -22,9 +23,17 @@ function drawn(status: string) {
     b: quiet,
   }
   const marks = new Map()
+  const shared = {
+    document,
+    places,
+    direction: 'right',
+    nodes,
+    tally: NO_TALLY,
+    loops: [],
+  } as const
   return {
-    cards: cardsOf({ document, places, direction: 'right', nodes, marks, selected: null }),
-    edges: edgesOf({ document, nodes }),
+    cards: cardsOf({ ...shared, marks, selected: null }),
+    edges: edgesOf(shared),
   }
 }
 const quiet = { id: 'b', type: 'http', status: 'pending' }

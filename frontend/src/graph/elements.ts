@@ -1,9 +1,15 @@
 // The document and the state of a run as what the canvas draws.
 import { type Edge, type Node, Position } from '@xyflow/react'
+import { undoneBy } from '@/model/compensation'
 import type { DocumentEdge, Place, WorkflowDocument } from '@/model/document'
+import type { Loop } from '@/model/loops'
 import { defaultPort, portOf } from '@/model/ports'
 import type { NodeView } from '@/model/run-fold'
 import { type PatchMark, shownStatus } from '@/model/run-overlay'
+import { roundsOf } from '@/model/run-rounds'
+import type { Children, Tally, Told } from '@/model/run-tally'
+import type { Box } from '@/model/undoPath'
+import { text } from '@/text'
 import { CARD_HEIGHT, CARD_WIDTH, type Direction } from './layout'
 
 export type CardData = {
@@ -15,6 +21,12 @@ export type CardData = {
   status: string
   node: NodeView | undefined
   mark: PatchMark | undefined
+  /** Of the loops around it, `2.3`; empty outside of loops and before the first turn. */
+  round: string
+  told: Told | undefined
+  children: Children | undefined
+  /** Title of the node that this one undoes. */
+  undoes: string | null
   isSelected: boolean
 }
 export type CardNode = Node<CardData, 'card'>
@@ -25,6 +37,8 @@ export interface Drawn {
   direction: Direction
   nodes: Readonly<Record<string, NodeView>>
   marks: ReadonlyMap<string, PatchMark>
+  tally: Tally
+  loops: readonly Loop[]
   selected: string | null
 }
 
@@ -34,7 +48,8 @@ const SIDES = {
 }
 
 export function cardsOf(drawn: Drawn): CardNode[] {
-  const { document, places, direction, nodes, marks, selected } = drawn
+  const { document, places, direction, nodes, marks, selected, tally, loops } = drawn
+  const undone = undoneBy(document)
   return document.nodes.map(({ id, type, title }) => ({
     id,
     type: 'card',
@@ -51,9 +66,21 @@ export function cardsOf(drawn: Drawn): CardNode[] {
       status: shownStatus(nodes[id], type),
       node: nodes[id],
       mark: marks.get(id),
+      round: roundLabel(roundsOf(loops, tally.rounds, id)),
+      told: tally.told[id],
+      children: tally.children[id],
+      undoes: titleIn(undone.get(id)),
       isSelected: id === selected,
     },
   }))
+}
+
+const titleIn = (node: { id: string; title?: string } | undefined): string | null =>
+  node ? (node.title ?? node.id) : null
+
+/** Nothing while every loop is in its first round. */
+export function roundLabel(rounds: readonly number[]): string {
+  return rounds.some((each) => each > 1) ? rounds.join('.') : ''
 }
 
 /** `fresh` with the very objects of `before` where nothing changed: only what is another object is
@@ -98,15 +125,21 @@ export function passageOf(
   return (edge.when || edge.otherwise) && wasSkipped ? 'passed-by' : 'taken'
 }
 
-const LABEL_LENGTH = 28
+const LABEL_LENGTH = 34
 const LABEL_PADDING: [number, number] = [5, 2]
 
 const short = (text: string): string =>
   text.length > LABEL_LENGTH ? `${text.slice(0, LABEL_LENGTH - 1)}…` : text
 
-export function edgesOf({ document, nodes }: Pick<Drawn, 'document' | 'nodes'>): Edge[] {
+export type LoopLineEdge = Edge<{ far: number; level: number; direction: Direction }, 'loop'>
+export type UndoLineEdge = Edge<{ from: Box; to: Box }, 'undo'>
+
+export function edgesOf(drawn: Omit<Drawn, 'marks' | 'selected'>): Edge[] {
+  const { document, nodes, loops } = drawn
   const byId = new Map(document.nodes.map((node) => [node.id, node]))
-  return document.edges.map((edge, index) => {
+  const lines = document.edges.map((edge, index) => {
+    const loop = loops.find((each) => each.edge === index)
+    if (loop) return loopEdge(drawn, loop, edge)
     const source = byId.get(edge.from)
     const port = portOf(edge, source)
     const passage = passageOf(edge, port, nodes[edge.from], nodes[edge.to])
@@ -122,4 +155,54 @@ export function edgesOf({ document, nodes }: Pick<Drawn, 'document' | 'nodes'>):
       focusable: false,
     }
   })
+  return [...lines, ...undoEdges(drawn)]
+}
+
+const BESIDE = 26
+const LEVEL = 22
+
+/** How far a loop reaches beyond the cards that it runs again. */
+export const reachOf = (level: number): number => BESIDE + level * LEVEL
+
+function loopEdge(
+  { places, direction, loops, tally }: Omit<Drawn, 'marks' | 'selected'>,
+  loop: Loop,
+  { from, to, loop: bounds }: DocumentEdge,
+): LoopLineEdge {
+  const { level } = loop
+  const side = direction === 'right' ? 'y' : 'x'
+  const first = Math.min(...[...loop.body].map((id) => places.get(id)?.[side] ?? 0))
+  const turn = tally.rounds[from]
+  const most = bounds?.max_iterations ?? 0
+  return {
+    id: `${loop.edge}:${from}:${to}`,
+    type: 'loop',
+    source: from,
+    target: to,
+    label: turn
+      ? text.run.loopRound(roundsOf(loops, tally.rounds, from).at(-1) ?? 1, most)
+      : short(text.run.loopWhile(bounds?.while ?? '', most)),
+    labelBgPadding: LABEL_PADDING,
+    labelBgBorderRadius: 4,
+    className: `run-edge run-loop ${turn ? '' : 'run-loop-open'}`,
+    focusable: false,
+    data: { far: first - reachOf(level), level, direction },
+  }
+}
+
+function undoEdges({ document, places }: Pick<Drawn, 'document' | 'places'>): UndoLineEdge[] {
+  const boxOf = (id: string): Box => ({
+    ...(places.get(id) ?? { x: 0, y: 0 }),
+    width: CARD_WIDTH,
+    height: CARD_HEIGHT,
+  })
+  return [...undoneBy(document)].map(([id, undone]) => ({
+    id: `undo:${id}`,
+    type: 'undo',
+    source: undone.id,
+    target: id,
+    className: 'run-edge run-undo',
+    focusable: false,
+    data: { from: boxOf(undone.id), to: boxOf(id) },
+  }))
 }

@@ -4,7 +4,7 @@ import { type DocumentNode, readDocument, type WorkflowDocument } from './docume
 import { applyEdit } from './edits'
 import { layout } from './layout'
 import { loopLine } from './loopPath'
-import { levelOf, loopsAround, loopsOf } from './loops'
+import { loopsAround, loopsOf } from './loops'
 import { portsOf, whyNotConnect } from './ports'
 import { fromYaml, toYaml } from './yaml'
 
@@ -44,7 +44,7 @@ describe('loops', () => {
     expect([...(inner?.body ?? [])].sort()).toEqual(['b', 'c', 'd', 'e'])
     expect([...(outer?.body ?? [])].sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
     expect(loopsAround(loopsOf(NESTED), 'c').map(({ from }) => from)).toEqual(['f', 'e'])
-    expect(loopsOf(NESTED).map((loop) => levelOf(loopsOf(NESTED), loop))).toEqual([0, 1])
+    expect(loopsOf(NESTED).map(({ level }) => level)).toEqual([0, 1])
   })
 
   it('may hold a single step', () => {

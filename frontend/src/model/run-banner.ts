@@ -1,14 +1,24 @@
 // The one thing that matters about a run now, if there is one.
 import type { ApprovalLine } from '@/api/types'
 import type { NodeView } from './run-fold'
+import type { Control } from './run-tally'
 
 export type Banner =
   | { kind: 'asks'; approval: ApprovalLine; others: number }
+  | { kind: 'held'; status: HeldStatus; control: Control | null }
   | { kind: 'no-worker'; types: string[] }
   | { kind: 'failed'; message: string; node: string | null }
 
+/** A run that somebody or something keeps from going its way. */
+type HeldStatus = 'paused' | 'cancelling' | 'compensating'
+const HELD: readonly string[] = ['paused', 'cancelling', 'compensating'] satisfies HeldStatus[]
+
+const isHeld = (status: string): status is HeldStatus => HELD.includes(status)
+
 interface Known {
   status: string
+  /** The order that it follows, null while that is not known. */
+  control: Control | null
   error: Record<string, unknown> | null
   nodes: Iterable<NodeView>
   /** Type of a node by its id. */
@@ -21,6 +31,8 @@ interface Known {
 }
 
 export function bannerOf(known: Known): Banner | null {
+  const { status, control } = known
+  if (isHeld(status)) return { kind: 'held', status, control }
   const [first, ...others] = [...known.approvals].sort(
     (a, b) => Number(b.may_decide) - Number(a.may_decide),
   )

@@ -82,7 +82,17 @@ export function stateOfEvent(event: EventView): string | null {
   const data = event.data ?? {}
   switch (event.type) {
     case 'run.started':
+    case 'run.resumed':
+    case 'node.spawned':
       return 'running'
+    case 'run.paused':
+      return 'paused'
+    case 'run.cancelling':
+      return 'cancelling'
+    case 'run.compensating':
+      return 'compensating'
+    case 'node.item':
+      return recordOf(data.error) ? 'failed' : 'succeeded'
     case 'run.waiting':
     case 'node.waiting':
       return 'waiting'
@@ -106,18 +116,69 @@ export function stateOfEvent(event: EventView): string | null {
   }
 }
 
-/** The rest of an event in a line: the fields that a person looks for first. */
-export function detailOfEvent(event: EventView): string {
+/** The rest of an event in a line: the fields that a person looks for first. `messages` are the
+ * names of messages by their numbers. */
+export function detailOfEvent(event: EventView, messages: MessageNames = NO_NAMES): string {
   const data = event.data ?? {}
   const error = recordOf(data.error)
   const told = [
+    sentenceOf(event, messages),
     textOf(data.message),
     error ? (textOf(error.message) ?? textOf(error.code)) : null,
     textOf(data.note),
     textOf(data.reason),
     textOf(data.comment),
     data.port && data.port !== 'success' ? `on ${String(data.port)}` : null,
-    data.by ? `by ${String(data.by)}` : null,
+    data.by && event.type !== 'message.received' ? `by ${String(data.by)}` : null,
   ]
   return told.filter((each) => each).join(' · ')
+}
+
+export type MessageNames = ReadonlyMap<number, string>
+const NO_NAMES: MessageNames = new Map()
+
+/** The names of the messages that came, by their numbers. O(events). */
+export function messageNames(events: readonly EventView[]): MessageNames {
+  const names = new Map<number, string>()
+  for (const { type, data = {} } of events) {
+    const number = type === 'message.received' ? numberOf(data.number) : null
+    if (number !== null) names.set(number, textOf(data.name) ?? '')
+  }
+  return names
+}
+
+/** What happened, where the type of the event does not say it. */
+function sentenceOf({ type, data = {} }: EventView, messages: MessageNames): string | null {
+  switch (type) {
+    case 'message.received':
+      return `the message “${textOf(data.name) ?? ''}” came from ${textOf(data.by) ?? 'somebody'}`
+    case 'message.taken':
+      return `took the message “${messages.get(numberOf(data.number) ?? 0) ?? ''}”`
+    case 'run.cancelling':
+    case 'run.compensating':
+      return `then it ends as ${textOf(data.status) ?? 'unknown'}`
+    case 'node.ready':
+      return data.held ? 'waits for a free place' : null
+    case 'node.waiting':
+      return numberOf(data.children) === null || data.child
+        ? null
+        : `for ${numberOf(data.children)} items`
+    case 'node.spawned':
+      return data.first === data.last
+        ? `item ${String(data.first)} began`
+        : `items ${String(data.first)} to ${String(data.last)} began`
+    case 'node.item':
+      return `item ${String(data.item)} ${recordOf(data.error) ? 'failed' : 'is done'}`
+    case 'node.ended':
+      return endOf(data)
+    default:
+      return null
+  }
+}
+
+function endOf(data: Record<string, unknown>): string | null {
+  const iteration = numberOf(data.loop)
+  if (iteration !== null) return `round ${iteration + 1} begins`
+  if (data.guard === false) return 'held back by its condition'
+  return data.reused === true ? 'taken over from the run before' : null
 }

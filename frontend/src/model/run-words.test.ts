@@ -3,7 +3,7 @@ import type { ApprovalLine } from '@/api/types'
 import { sameJson, timeUsed, typed } from './proposal'
 import { bannerOf } from './run-banner'
 import type { EventView, NodeView } from './run-fold'
-import { attemptsOf, detailOfEvent } from './run-history'
+import { attemptsOf, detailOfEvent, messageNames, stateOfEvent } from './run-history'
 import { type PatchView, patchMarks, shownStatus } from './run-overlay'
 
 const AT = '2026-03-01T09:30:00Z'
@@ -40,6 +40,28 @@ it('says the message of an error and the port of an end', () => {
   expect(detailOfEvent(ended)).toBe('no route · on error')
 })
 
+it('tells messages, rounds, conditions and items in words', () => {
+  const received = event(1, 'message.received', { number: 4, name: 'paid', by: 'ana', data: {} })
+  const taken = event(2, 'message.taken', { number: 4 })
+  const words = [
+    received,
+    taken,
+    event(3, 'node.ended', { status: 'succeeded', port: 'success', loop: 2 }),
+    event(4, 'node.ended', { status: 'skipped', guard: false }),
+    event(5, 'node.spawned', { first: 0, last: 99 }),
+    event(6, 'node.item', { item: 7, run: 'r', error: { message: 'no route' } }),
+  ].map((each) => detailOfEvent(each, messageNames([received, taken])))
+  expect(words).toEqual([
+    'the message “paid” came from ana',
+    'took the message “paid”',
+    'round 3 begins',
+    'held back by its condition',
+    'items 0 to 99 began',
+    'item 7 failed · no route',
+  ])
+  expect(stateOfEvent(event(7, 'run.paused', { by: 'ana' }))).toBe('paused')
+})
+
 describe('patchMarks', () => {
   const patch = (seq: number, status: string, changes: PatchView['changes']): PatchView =>
     ({ seq, status, changes }) as PatchView
@@ -68,6 +90,7 @@ it('shows a waiting question as one that needs somebody', () => {
 describe('bannerOf', () => {
   const known = {
     status: 'running',
+    control: null,
     error: null,
     nodes: [{ id: 'a', type: '', status: 'ready' }],
     typeOf: () => 'gpu',
@@ -90,6 +113,16 @@ describe('bannerOf', () => {
     expect(bannerOf(known)).toEqual({ kind: 'no-worker', types: ['gpu'] })
     expect(bannerOf({ ...known, workerTypes: null })).toBeNull()
     expect(bannerOf({ ...known, inlineTypes: new Set(['gpu']) })).toBeNull()
+  })
+
+  it('says first what holds the run', () => {
+    const control = { type: 'run.paused', by: 'ana', reason: 'lunch', status: '', error: null }
+    const held = { ...known, status: 'paused', control, approvals: [approval('mine', true)] }
+    expect(bannerOf(held)).toEqual({ kind: 'held', status: 'paused', control })
+    expect(bannerOf({ ...held, status: 'cancelling', control: null })).toMatchObject({
+      kind: 'held',
+      status: 'cancelling',
+    })
   })
 
   it('says where a run failed', () => {

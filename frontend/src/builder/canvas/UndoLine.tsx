@@ -7,30 +7,21 @@ import {
 } from '@xyflow/react'
 import { Undo2 } from 'lucide-react'
 import { memo } from 'react'
-import type { Place } from '@/model/document'
+import { type Box, undoLine } from '@/model/undoPath'
 import type { UndoEdge } from './types'
 
-/** A dotted line from a step to the one that undoes it, between the sides that face each other. */
+/** A dotted line from a step to the one that undoes it. */
 export const UndoLine = memo(function UndoLine({ source, target }: EdgeProps<UndoEdge>) {
   const [from, to] = [useInternalNode(source), useInternalNode(target)]
   if (!from || !to) return null
-  const isBelow = middle(to).y >= middle(from).y
-  const start = side(from, isBelow)
-  const end = side(to, !isBelow)
-  const half = (start.y + end.y) / 2
+  const { path, middle } = undoLine(boxOf(from), boxOf(to))
   return (
     <>
-      <BaseEdge
-        path={`M${start.x},${start.y} C${start.x},${half} ${end.x},${half} ${end.x},${end.y}`}
-        className="undo-line"
-        interactionWidth={0}
-      />
+      <BaseEdge path={path} className="undo-line" interactionWidth={0} />
       <EdgeLabelRenderer>
         <span
           className="undo-mark"
-          style={{
-            transform: `translate(-50%, -50%) translate(${(start.x + end.x) / 2}px, ${half}px)`,
-          }}
+          style={{ transform: `translate(-50%, -50%) translate(${middle.x}px, ${middle.y}px)` }}
         >
           <Undo2 aria-hidden className="size-3" />
         </span>
@@ -39,13 +30,10 @@ export const UndoLine = memo(function UndoLine({ source, target }: EdgeProps<Und
   )
 })
 
-function middle({ internals, measured }: InternalNode): Place {
-  const { x, y } = internals.positionAbsolute
-  return { x: x + (measured.width ?? 0) / 2, y: y + (measured.height ?? 0) / 2 }
-}
-
-function side(node: InternalNode, isBottom: boolean): Place {
-  const { x, y } = middle(node)
-  const half = (node.measured.height ?? 0) / 2
-  return { x, y: isBottom ? y + half : y - half }
+function boxOf({ internals, measured }: InternalNode): Box {
+  return {
+    ...internals.positionAbsolute,
+    width: measured.width ?? 0,
+    height: measured.height ?? 0,
+  }
 }

@@ -3,7 +3,7 @@ import { useMemo, useRef } from 'react'
 import { undoneBy } from '@/model/compensation'
 import { placeOf, type WorkflowDocument } from '@/model/document'
 import { heightOf, NODE_WIDTH } from '@/model/layout'
-import { type Loop, levelOf, loopsOf } from '@/model/loops'
+import { type Loop, loopsOf } from '@/model/loops'
 import { closersOf, defaultPort, portOf, portsOf, usedPorts } from '@/model/ports'
 import type { FaultCount, FaultMap } from '../faults'
 import { type Kinds, titleOf } from '../kinds'
@@ -103,7 +103,7 @@ function waysBack(document: WorkflowDocument): Map<number, { far: number; level:
   const loops = loopsOf(document)
   const tops = new Map(document.nodes.map((node) => [node.id, placeOf(node)?.y ?? 0]))
   const wayOf = (loop: Loop) => {
-    const level = levelOf(loops, loop)
+    const { level } = loop
     const top = Math.min(...[...loop.body].map((id) => tops.get(id) ?? 0))
     return { far: top - ABOVE - level * LEVEL, level }
   }

@@ -1,9 +1,9 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { Diamond } from 'lucide-react'
-import { useRef } from 'react'
+import { useMemo, useRef } from 'react'
 import { StatusGlyph } from '@/components/StatusGlyph'
 import type { EventView } from '@/model/run-fold'
-import { detailOfEvent, stateOfEvent } from '@/model/run-history'
+import { detailOfEvent, messageNames, stateOfEvent } from '@/model/run-history'
 import { PATCHED_COLOUR } from '@/model/status'
 import { exactTime } from '@/model/time'
 import { text } from '@/text'
@@ -24,6 +24,7 @@ export function EventList({ events, onSelect }: EventListProps) {
     estimateSize: () => ROW,
     overscan: 12,
   })
+  const messages = useMemo(() => messageNames(events), [events])
   if (events.length === 0) {
     return <p className="p-4 text-muted-foreground">{text.run.noEvents}</p>
   }
@@ -38,7 +39,7 @@ export function EventList({ events, onSelect }: EventListProps) {
               className="absolute inset-x-0"
               style={{ height: ROW, transform: `translateY(${start}px)` }}
             >
-              <EventRow event={event} onSelect={onSelect} />
+              <EventRow event={event} detail={detailOfEvent(event, messages)} onSelect={onSelect} />
             </li>
           ) : null
         })}
@@ -47,7 +48,13 @@ export function EventList({ events, onSelect }: EventListProps) {
   )
 }
 
-function EventRow({ event, onSelect }: { event: EventView; onSelect: EventListProps['onSelect'] }) {
+interface EventRowProps {
+  event: EventView
+  detail: string
+  onSelect: EventListProps['onSelect']
+}
+
+function EventRow({ event, detail, onSelect }: EventRowProps) {
   const state = stateOfEvent(event)
   const at = new Date(event.time)
   return (
@@ -70,7 +77,7 @@ function EventRow({ event, onSelect }: { event: EventView; onSelect: EventListPr
       <span className="truncate">{event.type}</span>
       <span className="truncate font-mono">{event.node}</span>
       <span className="truncate text-muted-foreground">
-        <bdi>{detailOfEvent(event)}</bdi>
+        <bdi>{detail}</bdi>
       </span>
     </button>
   )

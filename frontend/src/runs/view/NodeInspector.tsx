@@ -1,8 +1,9 @@
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { X } from 'lucide-react'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import { nodeQuery } from '@/api/run'
-import { Button } from '@/components/Button'
+import { Button, buttonLook } from '@/components/Button'
 import { classes } from '@/components/classes'
 import { JsonView } from '@/components/JsonView'
 import { ProblemNote } from '@/components/ProblemNote'
@@ -10,38 +11,57 @@ import { StatusPill } from '@/components/StatusPill'
 import { StoredValue } from '@/components/StoredValue'
 import { type TabItem, Tabs } from '@/components/Tabs'
 import type { DocumentNode } from '@/model/document'
+import type { Loop } from '@/model/loops'
 import { readReference } from '@/model/reference'
-import type { EventView, LiveNode, NodeView } from '@/model/run-fold'
+import { type Execution, executionsOf } from '@/model/run-executions'
+import type { EventView, LiveNode, NodeView, RunView } from '@/model/run-fold'
 import { type PatchMark, shownStatus } from '@/model/run-overlay'
+import type { Tally, Told } from '@/model/run-tally'
 import { hasEnded, PATCHED_COLOUR } from '@/model/status'
 import { text } from '@/text'
 import { AttemptList } from './AttemptList'
+import { ChildRuns } from './ChildRuns'
 import { NodeLogs } from './NodeLogs'
+import { shortId } from './RunHeading'
 import { Nothing, Section } from './Section'
+import { SendMessage } from './SendMessage'
 import { TurnList } from './TurnList'
 
-type Tab = 'output' | 'turns' | 'config' | 'error' | 'logs' | 'attempts'
+type Tab = 'children' | 'output' | 'turns' | 'config' | 'error' | 'logs' | 'attempts'
 
 interface NodeInspectorProps {
-  run: string
+  run: RunView
   id: string
   node: NodeView | undefined
   docNode: DocumentNode | undefined
   live: LiveNode | undefined
   events: readonly EventView[]
+  tally: Tally
+  loops: readonly Loop[]
   mark: PatchMark | undefined
   onClose: () => void
 }
 
 /** Everything about one node. Opens on what a person comes for: its error, or its output. */
 export function NodeInspector(props: NodeInspectorProps) {
-  const { id, node, docNode, live, mark, onClose } = props
+  const { id, docNode, live, mark, onClose, events, loops } = props
   const [chosen, setChosen] = useState<Tab | null>(null)
-  const type = docNode?.type ?? node?.type ?? ''
-  const items = tabsOf(props, type)
+  const [past, setPast] = useState<number | null>(null)
+  const type = docNode?.type ?? props.node?.type ?? ''
+  const executions = useMemo(() => executionsOf(events, id, type, loops), [events, id, type, loops])
+  const older = past === null ? undefined : executions[past]
+  const node = older?.node ?? props.node
+  const told = older ? older.told : props.tally.told[id]
+  const items = tabsOf({ ...props, node, told, isPast: older !== undefined }, type)
   // Whoever reads along is not led away when the node ends.
   const [isReading] = useState(() => isAtWork(node))
-  const usual: Tab = node?.error ? 'error' : isReading && hasTurns(type, live) ? 'turns' : 'output'
+  const usual: Tab = node?.error
+    ? 'error'
+    : props.tally.children[id]
+      ? 'children'
+      : isReading && hasTurns(type, live)
+        ? 'turns'
+        : 'output'
   const tab = chosen ?? usual
   const title = docNode?.title ?? id
   return (
@@ -64,6 +84,7 @@ export function NodeInspector(props: NodeInspectorProps) {
           </span>
         ) : null}
         <span className="flex-1" />
+        <Executions of={executions} value={past} onChange={setPast} />
         <Button
           look="ghost"
           size="icon"
@@ -87,13 +108,53 @@ export function NodeInspector(props: NodeInspectorProps) {
   )
 }
 
+interface ExecutionsProps {
+  of: readonly Execution[]
+  value: number | null
+  onChange: (past: number | null) => void
+}
+
+/** In a loop: which of its executions is shown, the latest first. */
+function Executions({ of, value, onChange }: ExecutionsProps) {
+  if (of.length < 2) return null
+  const last = of.length - 1
+  const nameOf = ({ rounds }: Execution, at: number): string =>
+    text.run.executionOf(rounds.join('.'), at + 1)
+  return (
+    <select
+      aria-label={text.run.execution}
+      value={value ?? last}
+      onChange={({ target }) =>
+        onChange(Number(target.value) === last ? null : Number(target.value))
+      }
+      className="h-6 max-w-44 shrink-0 rounded-md border border-input bg-background px-1 text-xs"
+    >
+      {of
+        .map((each, at) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: executions are never moved
+          <option key={at} value={at}>
+            {at === last ? text.run.latest(nameOf(each, at)) : nameOf(each, at)}
+          </option>
+        ))
+        .reverse()}
+    </select>
+  )
+}
+
 const isAtWork = (node: NodeView | undefined): boolean => !node || !hasEnded(node.status)
 
 const hasTurns = (type: string, live: LiveNode | undefined): boolean =>
   type === 'agent' || (live?.turns.length ?? 0) > 0
 
-function tabsOf(props: NodeInspectorProps, type: string): TabItem<Tab>[] {
-  const { run, id, node, docNode, live, events } = props
+interface Shown extends NodeInspectorProps {
+  told: Told | undefined
+  /** An execution that others followed. */
+  isPast: boolean
+}
+
+function tabsOf(props: Shown, type: string): TabItem<Tab>[] {
+  const { id, node, docNode, live, events } = props
+  const run = props.run.id
   const words = text.run.nodeTabs
   const turns: TabItem<Tab>[] = hasTurns(type, live)
     ? [
@@ -115,7 +176,8 @@ function tabsOf(props: NodeInspectorProps, type: string): TabItem<Tab>[] {
     : []
   return [
     ...errors,
-    { name: 'output', label: words.output, content: <OutputPane run={run} node={node} /> },
+    ...childrenTabs(props),
+    { name: 'output', label: words.output, content: <OutputPane {...props} /> },
     ...turns,
     { name: 'config', label: words.config, content: <ConfigPane docNode={docNode} /> },
     {
@@ -142,16 +204,56 @@ function ErrorPane({ error }: { error: Record<string, unknown> }) {
   )
 }
 
-function OutputPane({ run, node }: { run: string; node: NodeView | undefined }) {
-  if (!node || !hasEnded(node.status)) return <Nothing>{text.run.noOutputYet}</Nothing>
+function childrenTabs({ run, id, node, tally, events }: Shown): TabItem<Tab>[] {
+  const children = tally.children[id]
+  if (!children) return []
+  const { child } = children
+  return [
+    {
+      name: 'children',
+      label: child === null ? text.run.children.tab : text.run.children.childTab,
+      content:
+        child === null ? (
+          <ChildRuns
+            run={run.id}
+            node={id}
+            of={children}
+            events={events}
+            isOver={!isAtWork(node)}
+          />
+        ) : (
+          <ChildLink id={child} />
+        ),
+    },
+  ]
+}
+
+function ChildLink({ id }: { id: string }) {
+  return (
+    <Link
+      to="/runs/$runId"
+      params={{ runId: id }}
+      className={buttonLook({ className: 'self-start' })}
+    >
+      {text.run.children.open}
+      <span className="font-mono text-muted-foreground text-xs">{shortId(id)}</span>
+    </Link>
+  )
+}
+
+function OutputPane({ run: whole, node, docNode, told, isPast }: Shown) {
+  const run = whole.id
+  if (!node || !hasEnded(node.status)) return <Unfinished run={run} node={node} docNode={docNode} />
+  if (told?.held) return <Nothing>{text.run.heldBy(docNode?.when ?? '')}</Nothing>
   const { output, output_omitted, port } = node
   const reference = readReference(node.output_ref)
   return (
     <>
       {port && port !== 'success' ? <p>{text.run.endedOn(port)}</p> : null}
+      {told?.reused && whole.retry_of ? <ReusedFrom run={whole.retry_of} /> : null}
       {reference ? (
         <StoredValue reference={reference} label={text.run.nodeTabs.output} />
-      ) : output_omitted ? (
+      ) : output_omitted && !isPast ? (
         <WholeOutput run={run} node={node} />
       ) : output === null || output === undefined ? (
         <Nothing>{text.run.noOutput}</Nothing>
@@ -159,6 +261,37 @@ function OutputPane({ run, node }: { run: string; node: NodeView | undefined }) 
         <JsonView value={output} label={text.run.nodeTabs.output} />
       )}
     </>
+  )
+}
+
+interface UnfinishedProps {
+  run: string
+  node: NodeView | undefined
+  docNode: DocumentNode | undefined
+}
+
+/** What it waits for, if a person can give it that. */
+function Unfinished({ run, node, docNode }: UnfinishedProps) {
+  const message = docNode?.type === 'wait' ? docNode.config?.message : undefined
+  if (node?.status !== 'waiting' || typeof message !== 'string') {
+    return <Nothing>{text.run.noOutputYet}</Nothing>
+  }
+  return (
+    <div className="flex items-center gap-3">
+      <p className="min-w-0 flex-1 break-words">{text.run.message.waitsFor(message)}</p>
+      <SendMessage run={run} name={message} />
+    </div>
+  )
+}
+
+function ReusedFrom({ run }: { run: string }) {
+  return (
+    <p className="text-muted-foreground">
+      {text.run.reusedFrom}{' '}
+      <Link to="/runs/$runId" params={{ runId: run }} className="text-foreground underline">
+        {shortId(run)}
+      </Link>
+    </p>
   )
 }
 

@@ -6,22 +6,29 @@ import { nodeTypesQuery } from '@/api/nodeTypes'
 import { workersQuery } from '@/api/run'
 import type { ApprovalLine } from '@/api/types'
 import { Button, buttonLook } from '@/components/Button'
+import { StatusGlyph } from '@/components/StatusGlyph'
+import { undoneBy } from '@/model/compensation'
 import type { WorkflowDocument } from '@/model/document'
 import { bannerOf } from '@/model/run-banner'
 import { type RunState, runHasEnded } from '@/model/run-fold'
+import { textOf } from '@/model/run-values'
+import { hasEnded, statusLook } from '@/model/status'
 import { text } from '@/text'
 
 interface RunBannerProps {
   state: RunState
+  /** As they stand: with the rounds of loops. */
+  nodes: RunState['nodes']
   document: WorkflowDocument | undefined
   approvals: readonly ApprovalLine[]
   onShowNode: (node: string) => void
 }
 
 /** The one thing that matters now, and the way to it. */
-export function RunBanner({ state, document, approvals, onShowNode }: RunBannerProps) {
+export function RunBanner(props: RunBannerProps) {
+  const { state, document, approvals, onShowNode } = props
   const isOpen = !runHasEnded(state)
-  const nodes = Object.values(state.nodes)
+  const nodes = Object.values(props.nodes)
   const isHeld = isOpen && nodes.some(({ status }) => status === 'ready')
   const workers = useQuery(workersQuery(isHeld))
   const types = useQuery({ ...nodeTypesQuery, enabled: isHeld })
@@ -29,6 +36,7 @@ export function RunBanner({ state, document, approvals, onShowNode }: RunBannerP
   const titleById = new Map(document?.nodes.map(({ id, title }) => [id, title]))
   const banner = bannerOf({
     status: state.run.status,
+    control: state.tally.control,
     error: state.run.error,
     nodes: isOpen ? nodes : [],
     typeOf: (id) => typeById.get(id) ?? '',
@@ -60,6 +68,33 @@ export function RunBanner({ state, document, approvals, onShowNode }: RunBannerP
         </Strip>
       )
     }
+    case 'held': {
+      const { status, control } = banner
+      const isUndoing = status === 'compensating'
+      const undoing = document ? [...undoneBy(document).keys()] : []
+      const atWork = undoing.filter((id) => isLive(props.nodes[id]?.status))
+      const told = {
+        paused: text.run.pausedDetail,
+        cancelling: text.run.cancellingDetail(
+          nodes.filter((node) => node.status === 'cancelling').length,
+        ),
+        compensating: text.run.compensatingDetail(
+          atWork.map((id) => titleById.get(id) ?? id).join(', '),
+        ),
+      }
+      const because = control?.reason || textOf(control?.error?.message) || ''
+      return (
+        <Strip
+          colour={statusLook(status).colour}
+          icon={<StatusGlyph status={status} className="size-4" />}
+          title={text.run.heldTitle(statusLook(status).label, control?.by ?? '')}
+          detail={[because, told[status]].filter(Boolean).join(' · ')}
+          aside={
+            isUndoing && control?.status ? text.run.endsAs(statusLook(control.status).label) : ''
+          }
+        />
+      )
+    }
     case 'no-worker':
       return (
         <Strip
@@ -88,6 +123,9 @@ export function RunBanner({ state, document, approvals, onShowNode }: RunBannerP
     }
   }
 }
+
+const isLive = (status: string | undefined): boolean =>
+  status !== undefined && status !== 'pending' && !hasEnded(status)
 
 interface StripProps {
   colour: string

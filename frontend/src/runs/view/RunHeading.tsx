@@ -7,6 +7,7 @@ import { useNow } from '@/components/useNow'
 import type { RunView } from '@/model/run-fold'
 import { elapsedMs, formatDuration } from '@/model/time'
 import { text } from '@/text'
+import { ParentCrumb } from './ParentCrumb'
 
 interface RunHeadingProps {
   run: RunView
@@ -22,6 +23,7 @@ export function RunHeading({ run, asks }: RunHeadingProps) {
   return (
     <>
       <StatusMark status={status} className="shrink-0" />
+      <ParentCrumb parent={run.parent} />
       <h1 className="min-w-0 truncate font-semibold text-sm">
         <Link
           to="/flows/$name"

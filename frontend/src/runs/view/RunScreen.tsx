@@ -6,15 +6,17 @@ import { ProblemNote } from '@/components/ProblemNote'
 import { Skeleton } from '@/components/Skeleton'
 import { Tabs } from '@/components/Tabs'
 import { RunGraph } from '@/graph/RunGraph'
+import { type Loop, loopsOf } from '@/model/loops'
 import { type RunView, runHasEnded } from '@/model/run-fold'
 import { patchMarks } from '@/model/run-overlay'
+import { standing } from '@/model/run-rounds'
 import { text } from '@/text'
 import { useRunFeed } from '../feed/useRunFeed'
 import { BlockerList } from './BlockerList'
-import { CancelRun } from './CancelRun'
 import { EventList } from './EventList'
 import { LinkStrip } from './LinkStrip'
 import { NodeInspector } from './NodeInspector'
+import { RunActions } from './RunActions'
 import { RunBanner } from './RunBanner'
 import { RunHeading } from './RunHeading'
 import { RunInspector } from './RunInspector'
@@ -22,6 +24,7 @@ import { Split } from './Split'
 import { useRunKeys } from './useRunKeys'
 
 type View = 'graph' | 'events'
+const NO_LOOPS: readonly Loop[] = []
 
 /** A run as it happens. `first` is how it was when the page opened. */
 export function RunScreen({ first }: { first: RunView }) {
@@ -34,14 +37,18 @@ export function RunScreen({ first }: { first: RunView }) {
   const patches = useQuery(runPatchesQuery(run.id, state.patchChanges))
   const asked = useQuery(runApprovalsQuery(run.id, state.approvalChanges, isOpen))
   const marks = useMemo(() => patchMarks(patches.data?.items ?? []), [patches.data])
-  useRunKeys({ document: document.data, nodes: state.nodes, selected, select: setSelected })
+  const loops = useMemo(() => (document.data ? loopsOf(document.data) : NO_LOOPS), [document.data])
+  const nodes = useMemo(() => standing(state, loops), [state, loops])
+  useRunKeys({ document: document.data, nodes, selected, select: setSelected })
 
   const docNode = document.data?.nodes.find(({ id }) => id === selected)
   const graph = document.data ? (
     <RunGraph
       document={document.data}
-      nodes={state.nodes}
+      nodes={nodes}
       marks={marks}
+      tally={state.tally}
+      loops={loops}
       selected={selected}
       onSelect={setSelected}
     />
@@ -54,12 +61,13 @@ export function RunScreen({ first }: { first: RunView }) {
     <Page
       title={text.run.title(run.workflow)}
       heading={<RunHeading run={run} asks={isOpen && (asked.data?.items.length ?? 0) > 0} />}
-      actions={isOpen ? <CancelRun id={run.id} /> : null}
+      actions={<RunActions run={run} />}
     >
       <div className="flex h-full flex-col">
         <LinkStrip link={link} heardAt={heardAt} />
         <RunBanner
           state={state}
+          nodes={nodes}
           document={document.data}
           approvals={isOpen ? (asked.data?.items ?? []) : []}
           onShowNode={setSelected}
@@ -95,12 +103,14 @@ export function RunScreen({ first }: { first: RunView }) {
             ) : (
               <NodeInspector
                 key={selected}
-                run={run.id}
+                run={run}
                 id={selected}
-                node={state.nodes[selected]}
+                node={nodes[selected]}
                 docNode={docNode}
                 live={state.live[selected]}
                 events={state.events}
+                tally={state.tally}
+                loops={loops}
                 mark={marks.get(selected)}
                 onClose={() => setSelected(null)}
               />
