@@ -114,7 +114,7 @@ def test_what_the_suite_says_of_itself(client: Client) -> None:
     assert {"http", "transform", "branch", "join", "wait"} <= {t.name for t in client.node_types()}
     assert client.node_type("http").workers >= 1
     assert any("http" in worker.types for worker in client.workers())
-    assert list(client.dead_letters()) == []
+    assert list(client.dead_letters.list()) == []
 
 
 def test_large_outputs_come_by_reference(client: Client) -> None:

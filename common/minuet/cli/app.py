@@ -8,7 +8,19 @@ import typer
 
 import minuet
 
-from . import approvals, blockers, demo, dev_llm, keys, run, up, worker, workflow
+from . import (
+    approvals,
+    blockers,
+    control,
+    dead_letters,
+    demo,
+    dev_llm,
+    keys,
+    run,
+    up,
+    worker,
+    workflow,
+)
 
 EPILOG = (
     "The suite is found through MINUET_URL and MINUET_API_KEY, or as the local suite whose "
@@ -30,7 +42,12 @@ app.command("worker", no_args_is_help=True)(worker.worker)
 app.command("demo")(demo.demo)
 app.command("dev-llm", context_settings=dev_llm.CONTEXT, add_help_option=False)(dev_llm.dev_llm)
 app.add_typer(workflow.app, name="workflow")
+run.app.command("pause", no_args_is_help=True)(control.pause)
+run.app.command("resume", no_args_is_help=True)(control.resume)
+run.app.command("message", no_args_is_help=True)(control.message)
+run.app.command("retry", no_args_is_help=True)(control.retry)
 app.add_typer(run.app, name="run")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(keys.app, name="keys")
 app.command("blockers", no_args_is_help=True)(blockers.blockers)
 app.command("approvals")(approvals.approvals)

@@ -65,6 +65,13 @@ def read_payload(options: Sequence[str], proposal: Any) -> Any:
     return {**(proposal or {}), **dict(_parse_option(each, "--payload") for each in options)}
 
 
+def read_fields(options: Sequence[str], name: str) -> Any:
+    """A file as it is, or an object of each `key=text` or `key:=json`."""
+    if len(options) == 1 and looks_like_file(options[0].partition("=")[0]):
+        return read_source(options[0]).value
+    return dict(_parse_option(each, name) for each in options)
+
+
 def _parse_option(option: str, name: str = "--input") -> tuple[str, Any]:
     key, equals, text = option.partition("=")
     if not equals or not key.removesuffix(":"):

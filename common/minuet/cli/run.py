@@ -1,4 +1,4 @@
-"""`minuet run`: start runs, look at them, cancel them."""
+"""`minuet run`: start runs, look at them, cancel them. `control` has more of its commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .files import Source
 
-app = typer.Typer(help="Start runs, look at them and cancel them.", no_args_is_help=True)
+app = typer.Typer(help="Start runs, look at them, steer and retry them.", no_args_is_help=True)
 
 DEFAULT_LIMIT = 20
 # A run outlives its suite's going away, so whoever waits for it does too.
@@ -81,7 +81,7 @@ def start(
     if wait:
         with connect(ctx, patience_s=WAITING_PATIENCE_S) as client:
             return _wait(client, accepted.id, timeout, as_json=as_json)
-    return _print_accepted(accepted, as_json=as_json)
+    return print_accepted(accepted, as_json=as_json)
 
 
 def _start(
@@ -102,7 +102,7 @@ def _start(
         raise Failure(f"{document.name} does not compile") from error
 
 
-def _print_accepted(accepted: Accepted, *, as_json: bool) -> None:
+def print_accepted(accepted: Accepted, *, as_json: bool) -> None:
     from .output import console, print_json
 
     if as_json:

@@ -20,7 +20,15 @@ from minuet.model.errors import (
     Unavailable,
 )
 
-from .errors import AlreadyDecided, ClientError, Forbidden, RunEnded, ServerFailed, Unauthorized
+from .errors import (
+    AlreadyDecided,
+    ClientError,
+    CommandRefused,
+    Forbidden,
+    RunEnded,
+    ServerFailed,
+    Unauthorized,
+)
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -118,11 +126,14 @@ _ERRORS: Final[dict[str, Callable[[Problem], MinuetError]]] = {
     "unsupported-media-type": _invalid_input(InvalidInput),
     "not-found": _invalid_input(NotFound),
     "conflict": _invalid_input(Conflict),
+    "patch-refused": _invalid_input(Conflict),
     "precondition-failed": _invalid_input(Conflict),
     "idempotency-key-reused": _invalid_input(Conflict),
+    "invalid-patch": _invalid_input(InvalidInput),
     "too-large": _invalid_input(TooLarge),
     "invalid-payload": _invalid_input(InvalidInput),
     "run-ended": RunEnded,
+    "command-refused": CommandRefused,
     "already-decided": AlreadyDecided,
     "forbidden": Forbidden,
     "unauthorized": Unauthorized,

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from minuet.expr.paths import MISSING, extract, parse_path
 from minuet.model.errors import NotFound
 
 from .approvals import Approvals
+from .dead_letters import DeadLetters
 from .keys import Keys
 from .location import find_location
-from .paging import every
 from .paths import segment
 from .runs import Runs
 from .transport import Transport
-from .views import DeadLetter, DeadLetterPage, Info, NodeType, NodeTypeList, Worker, WorkerList
+from .views import Info, NodeType, NodeTypeList, Worker, WorkerList
 from .workflows import Workflows
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Client:
         self.workflows = Workflows(self._transport)
         self.runs = Runs(self._transport)
         self.approvals = Approvals(self._transport)
+        self.dead_letters = DeadLetters(self._transport)
         self.keys = Keys(self._transport)
 
     @classmethod
@@ -82,13 +83,6 @@ class Client:
         if value is MISSING:
             raise NotFound(f"blob {ref['$cas']} has nothing at {ref['path']}")
         return value
-
-    def dead_letters(self, limit: int | None = None) -> Iterator[DeadLetter]:
-        """What could not be done and was put aside, newest first."""
-        return every(
-            lambda cursor: self._transport.get("/dead-letters", DeadLetterPage, {"cursor": cursor}),
-            limit,
-        )
 
     def close(self) -> None:
         self._transport.close()

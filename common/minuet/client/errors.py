@@ -6,6 +6,7 @@ MinuetError
 │   ├── ServerFailed        a 5xx that is no sign of load, or an answer that is none of the API's
 │   ├── Forbidden           the key may not do this
 │   ├── RunEnded            the run ended before the command reached it (also a Conflict)
+│   ├── CommandRefused      the run cannot take the command now (also a Conflict)
 │   └── AlreadyDecided      the approval is closed, and not by this decision (also a Conflict)
 └── Unavailable
     └── Unreachable         nothing answers at the address
@@ -52,6 +53,17 @@ class RunEnded(ClientError, Conflict):
         ClientError.__init__(self, problem)
         self.pointer = None
         self.status = problem.run_status or ""
+
+
+class CommandRefused(ClientError, Conflict):
+    """`reason` is paused, not_paused, ending or too_many_messages."""
+
+    code = "command_refused"
+
+    def __init__(self, problem: Problem) -> None:
+        ClientError.__init__(self, problem)
+        self.pointer = None
+        self.reason = problem.reason or ""
 
 
 class AlreadyDecided(ClientError, Conflict):

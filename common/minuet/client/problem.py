@@ -25,8 +25,9 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """`type` is the stable part. `run_status` comes with `run-ended`, `decided` with
-    `already-decided`, `incident` with a 500."""
+    """`type` is the stable part. `run_status` comes with `run-ended`, `reason` with
+    `command-refused` and `patch-refused`, `decided` with `already-decided`, `incident` with a
+    500."""
 
     type: str = "about:blank"
     title: str = ""
@@ -36,6 +37,7 @@ class Problem(msgspec.Struct, frozen=True):
     errors: list[Fault] = []
     run_status: str | None = None
     decided: Decided | None = None
+    reason: str | None = None
     incident: str | None = None
 
     @property

@@ -25,6 +25,7 @@ from .views import (
     NodePage,
     Patch,
     PatchPage,
+    Retry,
     Run,
     RunEvent,
     RunLine,
@@ -168,17 +169,84 @@ class Runs:
     def cancel(
         self, run_id: str, reason: str = "", *, idempotency_key: str | None = None
     ) -> Command:
-        """Cancel a run. `state` tells whether that is recorded yet; accepted it is in any case.
+        """Cancel a run. `state` tells whether that is recorded yet; accepted it is in any case. The
+        run is `cancelling` until its workers have let go.
 
-        Raises RunEnded (a Conflict) with the status that the run has.
+        Raises RunEnded (a Conflict) with the status that the run has, and CommandRefused if it is
+        ending in another way.
         """
+        return self._order(run_id, "cancel", {"reason": reason}, idempotency_key)
+
+    def pause(
+        self, run_id: str, reason: str = "", *, idempotency_key: str | None = None
+    ) -> Command:
+        """Dispatch nothing more of a run. `state` tells whether that is recorded yet.
+
+        Raises RunEnded, and CommandRefused (both Conflicts) with the `reason`.
+        """
+        return self._order(run_id, "pause", {"reason": reason}, idempotency_key)
+
+    def resume(
+        self, run_id: str, reason: str = "", *, idempotency_key: str | None = None
+    ) -> Command:
+        """As `pause`."""
+        return self._order(run_id, "resume", {"reason": reason}, idempotency_key)
+
+    def message(
+        self, run_id: str, name: str, data: Any = None, *, idempotency_key: str | None = None
+    ) -> Command:
+        """Send a message; the node that waits for it ends with it, now or when it gets there.
+
+        Raises as `pause`, TooLarge above 64 KiB.
+        """
+        where = f"messages/{segment(name)}"
+        return self._order(run_id, where, {"data": data}, idempotency_key)
+
+    def _order(self, run_id: str, what: str, body: dict[str, Any], key: str | None) -> Command:
         return self._transport.post(
-            f"{_path(run_id)}/cancel",
+            f"{_path(run_id)}/{what}",
             Command,
-            {"reason": reason},
-            key=idempotency_key or str(uuid.uuid4()),
+            body,
+            key=key or str(uuid.uuid4()),
             wait_s=10.0,
         )
+
+    def retry(
+        self,
+        run_id: str,
+        *,
+        from_node: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        patch: Sequence[Any] | None = None,
+        document: Any = None,
+        newest: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Accepted:
+        """Start a new run from an ended one: from what failed, or from `from_node` on, with other
+        `inputs`, a corrected document, or all over on the `newest` version.
+
+        Raises Conflict unless the run has ended, InvalidDocument, InvalidInputs, InvalidInput.
+        """
+        body = _retry_body(from_node, inputs, patch, document, newest=newest)
+        return self._transport.post(
+            f"{_path(run_id)}/retry", Accepted, body, key=idempotency_key or str(uuid.uuid4())
+        )
+
+    def preview_retry(
+        self,
+        run_id: str,
+        *,
+        from_node: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        patch: Sequence[Any] | None = None,
+        document: Any = None,
+        newest: bool = False,
+    ) -> Retry:
+        """What such a retry would take over and run again, and what that took last time. Starts
+        nothing; raises as `retry`."""
+        body = _retry_body(from_node, inputs, patch, document, newest=newest)
+        path = f"{_path(run_id)}/retry"
+        return self._transport.post(path, Retry, {**body, "dry_run": True}, repeatable=True)
 
     def command(self, run_id: str, number: int) -> Command:
         """How far a command of a run has come."""
@@ -201,6 +269,19 @@ class Runs:
         answer = decode(response, shape)
         assert isinstance(answer, Run | Accepted)
         return answer
+
+
+def _retry_body(
+    from_node: str | None,
+    inputs: Mapping[str, Any] | None,
+    patch: Sequence[Any] | None,
+    document: Any,
+    *,
+    newest: bool,
+) -> dict[str, Any]:
+    given = {"from": from_node, "inputs": inputs, "patch": patch, "document": document}
+    body = {name: value for name, value in given.items() if value is not None}
+    return {**body, "newest": True} if newest else body
 
 
 def _path(run_id: str) -> str:

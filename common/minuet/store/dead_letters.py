@@ -80,9 +80,13 @@ async def discard(c: Connection, tenant: str, ids: Sequence[int], *, by: str) ->
 
 
 async def settle_of_run(c: Connection, tenant: str, run: str, *, by: str, retry_run: str) -> None:
-    """Open letters of a run that was retried: whatever failed in it is tried again."""
+    """Open letters of a run that was retried, and of its child runs: whatever failed in them is
+    tried again."""
     await c.execute(
+        'with recursive family as (select $2::text collate "C" as id union all '
+        "select ch.id from runs ch join family f on ch.parent_run = f.id) "
         "update dead_letters set settlement = 'retried', settled_at = now(), settled_by = $3, "
-        "retry_run = $4 where tenant = $1 and run_id = $2 and settlement is null",
+        "retry_run = $4 where tenant = $1 and settlement is null "
+        "and run_id in (select id from family)",
         tenant, run, by, retry_run,
     )  # fmt: skip

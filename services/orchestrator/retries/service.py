@@ -103,6 +103,7 @@ class Retrier:
 
     async def _draft(self, principal: Principal, row: RunRow, body: RetryBody) -> Draft:
         _check_body(body)
+        _check_root(row)
         ended = await self._ended.load(principal.tenant, row)
         if row.status == RunStatus.SUCCEEDED and not _asks_anything(body):
             raise Conflict(
@@ -183,6 +184,16 @@ def _patched(document: Any, operations: list[Any]) -> Any:
         return apply_patch(document, operations)
     except PatchError as error:
         raise InvalidRetryPatch(str(error), pointer=f"/patch/{error.index}") from error
+
+
+def _check_root(row: RunRow) -> None:
+    """A child run would have nobody to answer to. Raises Conflict."""
+    if row.child is not None:
+        parent = row.child["parent"]
+        raise Conflict(
+            f"run {row.id} is a child of run {parent['run']}: retry that one, "
+            f"which runs its node {parent['node']!r} again"
+        )
 
 
 def _asks_anything(body: RetryBody) -> bool:

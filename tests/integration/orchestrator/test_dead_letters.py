@@ -127,6 +127,21 @@ async def test_a_retry_of_the_run_itself_settles_its_letters_too(pile: Pile) -> 
     assert (await pile.post(f"{letter}/retry")).status_code == 409
 
 
+async def test_a_child_run_is_retried_by_its_parent_which_settles_both(
+    pile: Pile, db: Database
+) -> None:
+    parent, child = await pile.failed(), await pile.failed()
+    await db.execute(
+        "update runs set parent_run = $2, child = $3 where id = $1",
+        child, parent, {"parent": {"run": parent, "node": "a"}},
+    )  # fmt: skip
+    letters = [await pile.letter(child), await pile.letter(parent)]
+    refused = await pile.post(f"{letters[0]}/retry")
+    assert (refused.status_code, parent in refused.json()["detail"]) == (409, True)
+    new = (await pile.post(f"{letters[1]}/retry")).json()["id"]
+    assert [(await pile.show(each))["retry_run"] for each in letters] == [new, new]
+
+
 async def test_a_dry_run_leaves_the_letter_open(pile: Pile) -> None:
     letter = await pile.letter(await pile.failed())
     answer = await pile.post(f"{letter}/retry", {"dry_run": True})

@@ -11,11 +11,15 @@ import pytest
 from minuet.bus.keys import partition_of
 from minuet.bus.redis import RedisBus
 from minuet.cas.cas import Cas
+from minuet.cas.plans import PlanCache
 from minuet.model.event import Event
 from minuet.model.signal import Start
+from minuet.model.state import RunSnapshot
 from minuet.model.status import RunStatus
 from minuet.services.orchestrator.core import Core
+from minuet.services.orchestrator.restore import RestoreMaker
 from minuet.store.database import Database
+from minuet.store.history import stored_run
 
 from .history import History
 
@@ -130,6 +134,23 @@ async def test_every_sending_of_the_start_carries_it(
         if fields["k"] == b"start"
     ]
     assert [list(each.kept) for each in sent if each.run == new] == [["one"]]
+
+
+async def test_a_restored_run_goes_on_with_what_is_kept(
+    core: Core, api: httpx.AsyncClient, past: Past, history: History
+) -> None:
+    """A restore carries the state of the run, folded, with its start."""
+    new = await retried(api, run := await past.failed())
+    await history.record(new, Event("run.started"))
+    async with core.db.connection() as c:
+        stored = await stored_run(c, new)
+    assert stored is not None
+    maker = RestoreMaker(core.db, core.cas, PlanCache(core.cas))
+    restore = await maker.make(stored, not_after=0)
+    state = await core.cas.get("default", restore.state.digest)
+    assert state is not None
+    start = msgspec.json.decode(state, type=RunSnapshot).start
+    assert (list(start.kept), start.retry_of) == (["one"], run)
 
 
 async def test_a_large_output_travels_by_reference_and_is_at_hand(
