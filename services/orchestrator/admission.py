@@ -10,19 +10,25 @@ import structlog
 
 from minuet.model.errors import BusUnavailable, Overloaded
 
-from .metrics import REDIS_MEMORY, STARTS_REFUSED
+from .metrics import OPEN, REDIS_MEMORY, STARTS_REFUSED, UNRECORDED
 from .ports import Bus
 
 log = structlog.get_logger(__name__)
 
 INTERVAL_S: Final = 1.0
 MEMORY_MARK: Final = 0.75
+MEMORY_CLEAR: Final = 0.65
 UNRECORDED_MARK: Final = 50_000
+UNRECORDED_CLEAR: Final = 40_000
 RETRY_AFTER_S: Final = 5.0
 
 
 class Admission:
-    """While Redis is away starts are accepted: their rows stand, and the relay brings them later.
+    """Closes at a mark and opens again well below it, so that it does not flap where load and
+    relief are in balance. What it judges is work that begins: commands of runs under way and
+    cancels are never held back.
+
+    While Redis is away starts are accepted: their rows stand, and the relay brings them later.
 
     `redis_now` is the Redis time of the last look in ms, 0 before the first. It is older than any
     row written since, which is what `not_after` of a start must build on.
@@ -64,14 +70,20 @@ class Admission:
             log.warning("redis_away", reason=str(error))
             return
         REDIS_MEMORY.set(info.memory_fraction)
+        UNRECORDED.set(unrecorded)
         self.decide(info.memory_fraction, unrecorded)
 
     def decide(self, ratio: float, unrecorded: int) -> None:
+        """Judge what was just seen: Redis memory as a part of its maximum, and commits."""
         before = self._reason
+        memory, commits = (MEMORY_MARK, UNRECORDED_MARK)
+        if before is not None:
+            memory, commits = (MEMORY_CLEAR, UNRECORDED_CLEAR)
         self._reason = None
-        if ratio > MEMORY_MARK:
+        if ratio > memory:
             self._reason = f"Redis uses {ratio:.0%} of its memory"
-        elif unrecorded > UNRECORDED_MARK:
+        elif unrecorded > commits:
             self._reason = f"{unrecorded} commits wait to be recorded"
+        OPEN.set(self._reason is None)
         if (before is None) != (self._reason is None):
             log.warning("admission_changed", open=self._reason is None, reason=self._reason)

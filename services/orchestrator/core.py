@@ -18,6 +18,7 @@ from .auth import Authenticator
 from .blockers.service import WhyNot
 from .dead_letters.service import DeadLetters
 from .definitions import Definitions
+from .granting import Granting
 from .keys.service import Keys
 from .node_types.service import NodeTypes
 from .partitions import Partitions
@@ -48,6 +49,7 @@ class Core:
     types: NodeTypes
     recorded: Recorded
     relay: Relay
+    granting: Granting
     workflows: Workflows
     runs: Runs
     starter: Starter
@@ -71,6 +73,8 @@ class Core:
             "announcements": self.recorded.listen(),
             "relay": self.relay.send_offered(),
             "sweep": self.relay.sweep_for_ever(),
+            "hand_over": self.granting.hand_over_for_ever(),
+            "grants": self.granting.sweep_for_ever(),
             "reconciler": self.reconciler().run(asyncio.Event()),
         }
 
@@ -127,6 +131,7 @@ def assemble(
     return Core(
         settings=settings, db=db, bus=bus, cas=cas, authenticator=authenticator,
         admission=admission, partitions=partitions, types=types, recorded=recorded, relay=relay,
+        granting=Granting(db, relay, recorded),
         workflows=workflows, runs=runs, starter=starter,
         commander=commander, why_not=WhyNot(db, bus, runs, definitions, admission),
         approvals=Approvals(db, commander), intake=intake,

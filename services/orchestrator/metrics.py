@@ -20,9 +20,17 @@ RELAY_FAILED: Final = Counter("minuet_relay_failures_total", "Signals that could
 UNCONFIRMED: Final = Gauge(
     "minuet_relay_unconfirmed_runs", "Live runs with a command that no transition confirms yet"
 )
+WAITING: Final = Gauge(
+    "minuet_concurrency_waiting_runs", "Runs that wait for their concurrency key"
+)
+GRANTED: Final = Counter(
+    "minuet_concurrency_handed_over_total", "Runs that got a concurrency key after waiting for it"
+)
 REDIS_MEMORY: Final = Gauge(
     "minuet_redis_memory_ratio", "Memory of Redis in use, as a part of maxmemory"
 )
+UNRECORDED: Final = Gauge("minuet_unrecorded_commits", "Commits that wait in Redis to be recorded")
+OPEN: Final = Gauge("minuet_admission_open", "1 while starts are accepted, 0 while they get 503")
 RESTORES: Final = Counter(
     "minuet_reconciler_restores_total", "Restores sent, and those that could not be made", ["kind"]
 )

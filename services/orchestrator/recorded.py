@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from minuet.model.errors import BusUnavailable
+from minuet.model.status import RunStatus
 from minuet.store import runs
 from minuet.store.database import Database
 from minuet.store.runs import Progress
@@ -46,6 +47,7 @@ class Recorded:
         self._bus = bus
         self._decoder = msgspec.json.Decoder(Announcement)
         self._waiters: defaultdict[str, set[asyncio.Queue[Progress]]] = defaultdict(set)
+        self._followers: list[Callable[[list[str]], None]] = []
         self._polls: Batcher[str, Progress | None] = Batcher(self._read)
 
     async def listen(self) -> None:
@@ -57,6 +59,10 @@ class Recorded:
             except BusUnavailable as error:
                 log.warning("announcements_lost", reason=str(error))
             await asyncio.sleep(RECONNECT_S)
+
+    def follow(self, told: Callable[[list[str]], None]) -> None:
+        """Call it with the runs that each announcement says have ended. It may miss some."""
+        self._followers.append(told)
 
     async def wait(
         self, run: str, until: Callable[[Progress], bool], *, timeout_s: float
@@ -92,9 +98,11 @@ class Recorded:
             del self._waiters[run]
 
     def _hand_out(self, message: bytes) -> None:
-        if not self._waiters:
-            return
-        for run, seq, cmd, status in self._decoder.decode(message).runs:
+        announced = self._decoder.decode(message).runs
+        ended = [run for run, _, _, status in announced if RunStatus(status).ended]
+        for told in self._followers:
+            told(ended)
+        for run, seq, cmd, status in announced:
             for queue in self._waiters.get(run, ()):
                 queue.put_nowait(Progress(run, status, seq, cmd))
 

@@ -129,7 +129,7 @@ async def get_command(c: Connection, tenant: str, run: str, number: int) -> Comm
 async def claim_unconfirmed(
     c: Connection, *, limit: int, least_s: float, most_s: float, starts: bool = True
 ) -> list[PendingRun]:
-    """Live runs whose commands wait for confirmation and are due again: those that have begun first,
+    """Live runs whose commands wait for confirmation and are due again: those that began go first,
     then by priority and age. Without `starts` only runs with commands beside their start.
 
     A run is due when as much time has passed since it was last relayed as had passed then since

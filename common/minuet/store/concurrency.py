@@ -146,13 +146,14 @@ async def keys_of(c: Connection, runs: Sequence[str]) -> set[Key]:
     return {Key(*row) for row in rows}
 
 
-async def is_awaited(c: Connection) -> bool:
-    """Whether any run waits for its key."""
-    return bool(
+async def count_waiting(c: Connection) -> int:
+    """Runs that wait for their key."""
+    return int(
         await c.fetchval(
-            "select exists (select from runs where concurrency_key is not null "
-            "and granted_at is null and status < 6)"
+            "select count(*) from runs where concurrency_key is not null "
+            "and granted_at is null and status < 6"
         )
+        or 0
     )
 
 

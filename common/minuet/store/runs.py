@@ -97,6 +97,8 @@ class RunRow(msgspec.Struct, frozen=True):
     accepted_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    priority: int
+    concurrency_key: str | None
 
 
 class RunLine(msgspec.Struct, frozen=True):
@@ -131,7 +133,8 @@ _RUN = """id, partition, workflow, version, patches,
  coalesce(current_ir_digest, ir_digest) as ir_digest, status, cmd,
  seq, counter, inputs, inputs_ref, outputs,
  outputs_ref, error, labels,
- principal, idempotency_key, retry_of, child, accepted_at, started_at, ended_at"""
+ principal, idempotency_key, retry_of, child, accepted_at, started_at, ended_at, priority,
+ concurrency_key"""
 
 _LIST = """
 select id, workflow, version, status, counter, labels, accepted_at, started_at, ended_at from runs

@@ -15,14 +15,14 @@ from minuet.model.event import Event
 from minuet.model.ids import is_run_id
 from minuet.model.ir import Ir
 from minuet.model.status import RunStatus
-from minuet.store import lookup, page, runs
+from minuet.store import concurrency, lookup, page, runs
 from minuet.store.database import Database
 from minuet.store.lookup import Transition
 from minuet.store.runs import RunLine, RunRow
 
 from .instants import instant, with_instants
 from .nodes import NodeViews
-from .schemas import EventView, NodeView, RunLineView, RunView
+from .schemas import ConcurrencyView, EventView, NodeView, RunLineView, RunView
 
 LISTED_NODES: Final = 200
 KEPT_NODES: Final = 100_000
@@ -62,7 +62,15 @@ class RunViews:
         listed = [copy.copy(view) for view in nodes.views[:LISTED_NODES]]
         more = len(nodes.views) > LISTED_NODES
         await self.mark_running(id, listed)
-        return _view(row, listed, page.encode_cursor(LISTED_NODES) if more else None)
+        cursor = page.encode_cursor(LISTED_NODES) if more else None
+        return _view(row, listed, cursor, await self._standing(tenant, row))
+
+    async def _standing(self, tenant: str, row: RunRow) -> ConcurrencyView | None:
+        if row.concurrency_key is None or RunStatus(row.status).ended:
+            return None
+        async with self._db.connection() as c:
+            found = await concurrency.standing(c, tenant, row.id)
+        return msgspec.convert(found, ConcurrencyView, from_attributes=True) if found else None
 
     async def nodes(self, tenant: str, row: RunRow) -> NodeViews:
         """The run's nodes, at least up to the row's seq. They are shared: copy what you keep."""
@@ -135,7 +143,12 @@ def line_view(row: RunLine) -> RunLineView:
     )  # fmt: skip
 
 
-def _view(row: RunRow, nodes: list[NodeView], nodes_next_cursor: str | None) -> RunView:
+def _view(
+    row: RunRow,
+    nodes: list[NodeView],
+    nodes_next_cursor: str | None,
+    standing: ConcurrencyView | None,
+) -> RunView:
     return RunView(
         id=row.id,
         workflow=row.workflow,
@@ -160,6 +173,8 @@ def _view(row: RunRow, nodes: list[NodeView], nodes_next_cursor: str | None) -> 
         ended_at=row.ended_at,
         nodes=nodes,
         nodes_next_cursor=nodes_next_cursor,
+        priority=row.priority,
+        concurrency=standing,
     )
 
 

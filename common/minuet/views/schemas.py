@@ -31,6 +31,18 @@ class NodeView(msgspec.Struct, omit_defaults=True):
     error: dict[str, Any] | None = None
 
 
+class ConcurrencyView(msgspec.Struct, frozen=True):
+    """How a live run stands with its concurrency key. While it waits, `place` is 1 for the next in
+    line and `holders` are the runs that hold the key (at most ten); once `granted_at` is set,
+    `place` is 0."""
+
+    key: str
+    limit: int
+    granted_at: datetime | None
+    place: int
+    holders: list[str]
+
+
 class RunView(msgspec.Struct, frozen=True):
     """A run as far as it is recorded: `seq` is its last event. At most 200 nodes are listed."""
 
@@ -56,6 +68,8 @@ class RunView(msgspec.Struct, frozen=True):
     ended_at: datetime | None
     nodes: list[NodeView]
     nodes_next_cursor: str | None
+    priority: int = 5
+    concurrency: ConcurrencyView | None = None
     parent: dict[str, Any] | None = None
 
 

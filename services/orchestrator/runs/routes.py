@@ -39,7 +39,7 @@ _WAIT: Final = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
 @post(
     "/",
     status_code=202,
-    responses=problems(401, 404, 413, 415, 422, 503) | answers(s200=RunView),
+    responses=problems(401, 404, 409, 413, 415, 422, 503) | answers(s200=RunView),
     opt={"body": StartBody},
     summary="Start a run",
 )
