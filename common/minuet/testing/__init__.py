@@ -15,15 +15,16 @@ from minuet.worker.result import Result
 
 from .fakes import FakeError
 from .harness import Harness
-from .live_run import LiveRun, Refused
+from .live_run import LiveChild, LiveRun, Refused
 from .question import Question
-from .run import Attempt, HistoryEvent, LogLine, NodeRun, Run
+from .run import Attempt, HistoryEvent, LogLine, NodeRun, Round, Run
 
 __all__ = [
     "Attempt",
     "FakeError",
     "Harness",
     "HistoryEvent",
+    "LiveChild",
     "LiveRun",
     "LogLine",
     "NodeRun",
@@ -31,6 +32,7 @@ __all__ = [
     "Refused",
     "Result",
     "RetryableError",
+    "Round",
     "Run",
     "TerminalError",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -54,7 +55,7 @@ class Call:
 
 
 class Blobs:
-    """Large values of one run, by digest."""
+    """Large values of one run and of all that it starts, by digest."""
 
     def __init__(self) -> None:
         self._data: dict[str, bytes] = {}
@@ -64,13 +65,17 @@ class Blobs:
         self._data[name] = data
         return CasRef(digest=name, size_bytes=len(data))
 
+    def data(self, name: str) -> bytes | None:
+        return self._data.get(name)
+
     def get(self, name: str, path: str = "") -> Any:
         """The value at `path` inside the blob, all of it without."""
         return extract(msgspec.json.decode(self._data[name]), parse_path(path))
 
 
 class Caller:
-    """Stands for all workers of one run. Close it: async functions have a loop of their own."""
+    """Stands for all workers of one run and of all that it starts. Close it: async functions have a
+    loop of their own. `logs` are by run id."""
 
     def __init__(
         self,
@@ -80,7 +85,7 @@ class Caller:
         secrets: Mapping[str, str],
     ) -> None:
         self.blobs = Blobs()
-        self.logs: list[LogLine] = []
+        self.logs: defaultdict[str, list[LogLine]] = defaultdict(list)
         self._clock = clock
         self._loop = LoopThread()
         # A worker does what the owner of a run leaves to it because a value is large.
@@ -177,7 +182,8 @@ class Caller:
         scope: SecretScope | None = execution.scope
         if scope:
             message, fields = scope.mask_text(message), scope.mask(fields)
-        self.logs.append(LogLine(execution.token.node, level, message, fields))
+        token = execution.token
+        self.logs[token.run].append(LogLine(token.node, level, message, fields))
 
     def progress(self, execution: Execution, fraction: float | None, message: str) -> None:
         """Progress is for people who watch: nobody does."""

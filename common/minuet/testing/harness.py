@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -10,8 +10,7 @@ from typing import Any, Self
 import msgspec
 
 from minuet.ir.builtin import builtin_node_types
-from minuet.ir.compile import Compiled, compile_document, validate_inputs
-from minuet.ir.plan import Plan
+from minuet.ir.compile import validate_inputs
 from minuet.model.duration import duration_ms
 from minuet.model.ids import run_id
 from minuet.model.ir import Ir
@@ -23,6 +22,7 @@ from minuet.worker.registry import NodeSpec, Registry
 from .caller import Caller
 from .clock import VirtualClock
 from .fakes import MISSING, Fake, FakeError, make_answer
+from .library import Library, Program, all_nodes
 from .live_run import LiveRun
 from .run import Run
 from .simulation import Simulation
@@ -45,12 +45,13 @@ class Harness:
         secrets: Mapping[str, str] | None = None,
         now: datetime = EPOCH,
     ) -> None:
-        self.document = parse_yaml(document) if isinstance(document, str | bytes) else document
+        self.document = _parsed(document)
         self._secrets = dict(secrets or {})
         self._now_ms = round(now.timestamp() * 1000)
         self._registry = Registry()
         self._fakes: dict[str, Fake] = {}
-        self._plan: Plan | None = None
+        self._library = Library()
+        self._program: Program | None = None
 
     @classmethod
     def from_file(cls, path: str | Path, **options: Any) -> Self:
@@ -62,7 +63,15 @@ class Harness:
         for each in functions:
             for spec in each if isinstance(each, Registry) else (each,):
                 self._registry.add(spec)
-        self._plan = None
+        self._program = None
+        return self
+
+    def workflow(self, document: Any) -> Self:
+        """Store a workflow that nodes of types `workflow` and `map` run by its name: the next
+        version of it, from 1. It may run those that were stored before. Real functions and fakes
+        stand behind its nodes too."""
+        self._library.documents.append(_parsed(document))
+        self._program = None
         return self
 
     def fake(
@@ -76,7 +85,8 @@ class Harness:
         takes: str = "0s",
         late: bool = False,
     ) -> Self:
-        """Put something in the place of a node, or of all nodes of a type; the id goes first.
+        """Put something in the place of a node, or of all nodes of a type; the id goes first. In
+        bodies of maps and in stored workflows too.
 
         `function` is plain or async and gets the rendered config, and the Context if it takes
         two; `returns` is the output of every call; `each` has one output or exception a call.
@@ -85,12 +95,13 @@ class Harness:
         node's timeout on, the attempt ends on `timeout`. A later fake replaces an earlier one.
         `late` is for what only a patch will bring into the document.
 
-        Raises FakeError if `target` is inline, or neither a node nor a type of the document.
+        Raises FakeError if `target` is inline, or neither a node nor a type of the document or of
+        a workflow stored so far.
         """
         self._check_target(target, late)
         answer = make_answer(target, function, returns, each)
         self._fakes[target] = Fake(answer, duration_ms(takes), port)
-        self._plan = None
+        self._program = None
         return self
 
     def run(self, inputs: Mapping[str, Any] | None = None) -> Run:
@@ -105,12 +116,13 @@ class Harness:
 
     def start(self, inputs: Mapping[str, Any] | None = None) -> LiveRun:
         """Start a run and stay beside it: use it with `with`. Raises as `run` does."""
-        plan = self._compiled()
+        program = self._compiled()
         given = dict(inputs or {})
-        validate_inputs(plan.ir, given)
+        validate_inputs(program.plan.ir, given)
         clock = VirtualClock(self._now_ms)
         caller = Caller(clock, self._registry, self._fakes, self._secrets)
-        simulation = Simulation(plan, self._start(plan.ir, given), caller, clock)
+        start = self._start(program.plan.ir, given)
+        simulation = Simulation(program, start, caller, clock)
         return LiveRun(simulation, caller, clock, self.document, self._compile)
 
     def _start(self, ir: Ir, inputs: dict[str, Any]) -> Start:
@@ -123,18 +135,17 @@ class Harness:
             inputs=msgspec.Raw(msgspec.json.encode(inputs)),
         )
 
-    def _compiled(self) -> Plan:
-        if self._plan is None:
-            self._plan = self._compile(self.document)
-        return self._plan
+    def _compiled(self) -> Program:
+        if self._program is None:
+            self._program = self._compile(self.document)
+        return self._program
 
-    def _compile(self, document: Any) -> Plan:
-        compiled: Compiled = compile_document(document, self._types(document))
-        return Plan(compiled.require(), compiled.digest)
+    def _compile(self, document: Any) -> Program:
+        return self._library.compile(document, self._types(document))
 
     def _types(self, document: Any) -> dict[str, NodeType]:
         types = {spec.name: spec.type for spec in self._registry}
-        for node in _nodes(document):
+        for node in self._nodes(document):
             name = node.get("type")
             if (
                 isinstance(name, str)
@@ -144,12 +155,21 @@ class Harness:
                 types[name] = NodeType(name=name, ports=None)
         return types
 
+    def _nodes(self, document: Any) -> Iterator[dict[str, Any]]:
+        for each in (document, *self._library.documents):
+            yield from all_nodes(each)
+
     def _check_target(self, target: str, late: bool) -> None:
         nodes = [
-            each for each in _nodes(self.document) if target in (each.get("id"), each.get("type"))
+            each
+            for each in self._nodes(self.document)
+            if target in (each.get("id"), each.get("type"))
         ]
         if not nodes and not late:
-            raise FakeError(f"the document has no node and no type {target!r}")
+            raise FakeError(
+                f"no node and no type {target!r}, neither in the document nor in a workflow "
+                "stored before"
+            )
         for node in nodes:
             known = builtin_node_types().get(str(node.get("type")))
             if known is not None and known.inline:
@@ -159,6 +179,5 @@ class Harness:
                 )
 
 
-def _nodes(document: Any) -> list[dict[str, Any]]:
-    nodes = document.get("nodes") if isinstance(document, dict) else None
-    return [each for each in nodes if isinstance(each, dict)] if isinstance(nodes, list) else []
+def _parsed(document: Any) -> Any:
+    return parse_yaml(document) if isinstance(document, str | bytes) else document

@@ -7,17 +7,18 @@ from typing import Any, Self
 
 from minuet.ir.materialise import apply_patch
 from minuet.ir.patching import statuses
-from minuet.ir.plan import Plan
 from minuet.model.canonical import canonical_json, digest
 from minuet.model.duration import duration_ms
 from minuet.model.errors import Conflict
 from minuet.model.event import Event
+from minuet.model.signal import Start
 from minuet.model.status import NodeStatus
 from minuet.policy.patches import Change, refusal
 
 from .caller import Caller
 from .clock import VirtualClock
 from .fakes import MISSING, FakeError
+from .library import Program
 from .question import Question, check_payload, read_question
 from .run import NodeRun, Run
 from .simulation import Simulation
@@ -38,46 +39,57 @@ class Refused(Conflict):
         super().__init__("; ".join(self.detail) or reason)
 
 
-class LiveRun:
-    """Time stands still unless `until`, `advance` or `finish` moves it, or a question is waited
+class LiveChild:
+    """A run under way, whoever started it.
+
+    Time stands still unless `until`, `advance` or `finish` moves it, or a question is waited
     for. All of them, and all commands, raise FakeError and AssertionError as `Harness.run` does.
     """
 
     def __init__(
         self,
         simulation: Simulation,
-        caller: Caller,
+        run: str,
         clock: VirtualClock,
         document: Any,
-        compile: Callable[[Any], Plan],
+        compile: Callable[[Any], Program],
     ) -> None:
         self.document = document
         self._simulation = simulation
-        self._caller = caller
+        self._member = simulation.runs[run]
         self._clock = clock
         self._compile = compile
         self._patches = 0
 
-    def __enter__(self) -> Self:
-        try:
-            self._simulation.begin()
-        except BaseException:
-            self._caller.close()
-            raise
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._caller.close()
-
     @property
     def run(self) -> Run:
         """The run as it stands; what happens later does not change it."""
-        return self._simulation.result()
+        return self._simulation.result(self._member.start.run)
 
     @property
     def now_ms(self) -> int:
         """Virtual ms since the start of the run."""
-        return self._clock.now_ms() - self._clock.started_ms
+        return self._clock.now_ms() - self._member.start.accepted_at
+
+    def child(self, node: str, item: int = 0) -> LiveChild:
+        """The run that a `map` or `workflow` node started last for this item, once it does. Time
+        is the same for all: `finish` of a child goes on to the end of everything.
+
+        Raises FakeError if it never will.
+        """
+        while (start := self._child(node, item)) is None:
+            if not self._simulation.step():
+                raise FakeError(f"node {node!r} never started a run for item {item}")
+        document = self._simulation.documents[start.document or ""]
+        return LiveChild(self._simulation, start.run, self._clock, document, self._compile)
+
+    def _child(self, node: str, item: int) -> Start | None:
+        self._cell(node)
+        for start in reversed(self._member.children):
+            parent = start.parent
+            if parent is not None and parent.node == node and (parent.item or 0) == item:
+                return start if self._simulation.has_begun(start.run) else None
+        return None
 
     # ── time ──────────────────────────────────────────────────────────────────────────────────
 
@@ -109,7 +121,7 @@ class LiveRun:
             if not self._simulation.step():
                 raise FakeError(
                     f"node {node!r} never was {' or '.join(wanted) or 'reached'}: it is "
-                    f"{self._status(node).word}, and the run {self._simulation.state.status.word}"
+                    f"{self._status(node).word}, and the run {self._member.state.status.word}"
                 )
         return self.run.node(node)
 
@@ -119,7 +131,7 @@ class LiveRun:
         """What the node asks, once it does. Raises FakeError if it never will."""
         if self._status(node) is not NodeStatus.WAITING:
             self.until(node, NodeStatus.WAITING.word)
-        return read_question(self.run, node, self._gen(node), self._clock.started_ms)
+        return read_question(self.run, node, self._gen(node), self._member.start.accepted_at)
 
     def approve(
         self, node: str, *, by: str = PERSON, comment: str = "", payload: Any = MISSING
@@ -175,7 +187,8 @@ class LiveRun:
         Raises PatchError, InvalidDocument, and Refused for what the run cannot take.
         """
         changed = apply_patch(self.document, operations)
-        plan, state = self._compile(changed), self._simulation.state
+        program, state = self._compile(changed), self._member.state
+        plan = program.plan
         change = Change(state.plan.ir, plan.ir, self.document, changed, agent)
         if (refused := refusal(change, statuses(state))) is not None:
             raise Refused(refused.reason, refused.faults)
@@ -188,16 +201,16 @@ class LiveRun:
             "by": by,
             **_kept(note=note),
         }
-        self._command("patch", data, by, {plan.digest: plan})
+        self._command("patch", data, by, program)
         self.document = changed
 
     def _command(
-        self, name: str, data: dict[str, Any], by: str, plans: Mapping[str, Plan] | None = None
+        self, name: str, data: dict[str, Any], by: str, program: Program | None = None
     ) -> None:
-        status = self._simulation.state.status
+        status = self._member.state.status
         if status.ended:
             raise Refused("ended", [f"the run has ended: {status.word}"])
-        events = self._simulation.command(name, data, by, plans or {})
+        events = self._simulation.command(self._member.start.run, name, data, by, program)
         if refused := _refusal(events):
             raise Refused(refused["reason"], refused.get("detail", ()))
 
@@ -211,10 +224,36 @@ class LiveRun:
 
     def _cell(self, node: str) -> tuple[int, ...]:
         """Status, gen and what the engine keeps beside them. Raises FakeError."""
-        state = self._simulation.state
+        state = self._member.state
         if node not in state.plan.index:
             raise FakeError(f"no node {node!r}; there are {', '.join(state.plan.index)}")
         return tuple(state.frontier.cell(state.plan.index[node]))
+
+
+class LiveRun(LiveChild):
+    """One that the test started: use it with `with`."""
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        caller: Caller,
+        clock: VirtualClock,
+        document: Any,
+        compile: Callable[[Any], Program],
+    ) -> None:
+        super().__init__(simulation, simulation.root, clock, document, compile)
+        self._caller = caller
+
+    def __enter__(self) -> Self:
+        try:
+            self._simulation.begin()
+        except BaseException:
+            self._caller.close()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._caller.close()
 
 
 def _refusal(events: Iterable[Event]) -> dict[str, Any] | None:

@@ -7,19 +7,18 @@ from typing import Any
 
 import msgspec
 
-from minuet.ir.run_state import RunState
-from minuet.model.event import Event
 from minuet.model.status import NodeStatus
 
 from .caller import Blobs, Call, Caller
-from .run import Attempt, HistoryEvent, NodeRun, Run
+from .member import Member
+from .run import Attempt, HistoryEvent, NodeRun, Round, Run
 
 
-def read_run(
-    state: RunState, history: Sequence[tuple[int, Event]], calls: Sequence[Call], caller: Caller
-) -> Run:
-    reader = _Reader(state, history, caller.blobs)
-    reader.add_calls(calls)
+def read_run(member: Member, children: dict[str, list[Run]], caller: Caller) -> Run:
+    """How the run stands; `children` are by node, in the order in which they were started."""
+    state, start = member.state, member.start
+    reader = _Reader(member, caller.blobs)
+    reader.add_calls(member.calls)
     for event in reader.events:
         if event.node is not None:
             reader.tell(event)
@@ -29,25 +28,30 @@ def read_run(
         outputs[name] = caller.blobs.get(ref["$cas"], ref.get("path", ""))
     return Run(
         id=state.run,
+        workflow=start.workflow,
+        inputs=_plain(start.inputs),
+        item=None if start.parent is None else start.parent.item,
         status=state.status.word,
         outputs=outputs,
         error=end.get("error"),
-        duration_ms=reader.events[-1].at_ms,
+        duration_ms=reader.events[-1].at_ms if reader.events else 0,
         events=reader.events,
-        logs=[*caller.logs],
+        logs=[*caller.logs[state.run]],
         nodes=reader.nodes,
+        child_runs=children,
     )
 
 
 class _Reader:
-    def __init__(self, state: RunState, history: Sequence[tuple[int, Event]], blobs: Blobs) -> None:
+    def __init__(self, member: Member, blobs: Blobs) -> None:
+        state = member.state
         started = state.start.accepted_at
         self._state = state
         self._blobs = blobs
         self.nodes = {node.id: NodeRun(node.id, node.node.type) for node in state.plan.nodes}
         self.events = [
             HistoryEvent(event.type, at - started, event.node, event.gen, _plain(event.data))
-            for at, event in history
+            for at, event in member.history
         ]
 
     def add_calls(self, calls: Sequence[Call]) -> None:
@@ -75,6 +79,8 @@ class _Reader:
             node.port, node.error = data.get("port"), data.get("error")
             node.output = self._output(data)
             node.ended_ms = event.at_ms
+            end = Round(data["status"], node.port, node.output, node.error, event.at_ms)
+            node.rounds.append(end)
 
     def _output(self, data: dict[str, Any]) -> Any:
         ref = data.get("output_ref")

@@ -42,10 +42,22 @@ class HistoryEvent:
         return self.type if self.node is None else f"{self.type} {self.node}"
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One end of a node: in a loop it may end many times."""
+
+    status: str
+    port: str | None
+    output: Any
+    error: dict[str, Any] | None
+    ended_ms: int
+
+
 @dataclass(slots=True)
 class NodeRun:
     """A node as it stands at the end. `attempts` counts those of the last execution, `calls` lists
-    every call of it. Times are virtual ms since the start of the run."""
+    every call of it, `rounds` every end of it, skipped or not. Times are virtual ms since the start
+    of the run."""
 
     id: str
     type: str
@@ -55,6 +67,7 @@ class NodeRun:
     error: dict[str, Any] | None = None
     attempts: int = 0
     calls: list[Attempt] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
     started_ms: int | None = None
     ended_ms: int | None = None
 
@@ -62,9 +75,13 @@ class NodeRun:
 @dataclass(frozen=True, slots=True)
 class Run:
     """`status` is succeeded, failed, cancelled or timed_out; `waiting` if every live node waits;
-    before that running. Times are virtual."""
+    before that running, paused, cancelling or compensating. Times are virtual, in ms since the
+    start of this very run. `item` is the place of a run in the map that started it."""
 
     id: str
+    workflow: str
+    inputs: Any
+    item: int | None
     status: str
     outputs: Any
     error: dict[str, Any] | None
@@ -72,6 +89,7 @@ class Run:
     events: list[HistoryEvent]
     logs: list[LogLine]
     nodes: dict[str, NodeRun]
+    child_runs: dict[str, list[Run]] = field(repr=False)
 
     def node(self, name: str) -> NodeRun:
         """Raises KeyError, naming the nodes that there are."""
@@ -79,6 +97,19 @@ class Run:
             return self.nodes[name]
         except KeyError:
             raise KeyError(f"no node {name!r}; there are {', '.join(self.nodes)}") from None
+
+    def children(self, node: str) -> list[Run]:
+        """The runs that a `map` or `workflow` node started: by item, and where the node ran more
+        than once, its executions one after another. Raises KeyError as `node` does."""
+        self.node(node)
+        return self.child_runs.get(node, [])
+
+    def child(self, node: str) -> Run:
+        """The only one of these. Raises AssertionError if there is none or more."""
+        found = self.children(node)
+        if len(found) != 1:
+            raise AssertionError(f"node {node!r} started {len(found)} runs, not 1")
+        return found[0]
 
     def events_of(self, type: str, node: str | None = None, **data: Any) -> list[HistoryEvent]:
         """The events of this type, of this node if one is named, whose data hold these values."""

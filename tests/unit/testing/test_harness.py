@@ -295,10 +295,11 @@ def test_unknown_node_is_named() -> None:
 def test_history_folds_back_to_the_state_that_the_run_ended_in() -> None:
     harness = Harness(document(get("a", retry=RETRY), get("b"), edges=[("a", "b")]))
     harness.fake("a", each=[RetryableError("x"), {}]).fake("b", returns=1)
-    plan: Plan = harness._compiled()
+    program = harness._compiled()
+    plan: Plan = program.plan
     start, clock = harness._start(plan.ir, {"path": ""}), VirtualClock(harness._now_ms)
     caller = Caller(clock, (), harness._fakes, {})
-    simulation = Simulation(plan, start, caller, clock)
+    simulation = Simulation(program, start, caller, clock)
     simulation.play()
     caller.close()
     events: list[Event] = [event for _, event in simulation.history]
