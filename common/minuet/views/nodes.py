@@ -81,6 +81,7 @@ def _ended(view: NodeView, data: dict[str, Any], at: datetime) -> None:
     view.ended_at = data.get("ended_at", at)
     view.worker = data.get("worker")
     view.skipped = bool(data.get("skipped"))
+    view.reused = bool(data.get("reused"))
     _no_output(view)
     view.output_ref = data.get("output_ref")
     if "output" in data:

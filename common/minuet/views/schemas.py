@@ -11,7 +11,8 @@ import msgspec
 
 class NodeView(msgspec.Struct, omit_defaults=True):
     """One node of a run. An output above 4 KiB is not here: `output_ref` names its blob, or
-    `output_omitted` says that `GET /runs/{id}/nodes/{node}` has it."""
+    `output_omitted` says that `GET /runs/{id}/nodes/{node}` has it. `reused`: the result was taken
+    over from the run `retry_of`."""
 
     id: str
     type: str
@@ -25,6 +26,7 @@ class NodeView(msgspec.Struct, omit_defaults=True):
     due_at: datetime | None = None
     worker: str | None = None
     skipped: bool = False
+    reused: bool = False
     output: Any = None
     output_ref: dict[str, Any] | None = None
     output_omitted: bool = False

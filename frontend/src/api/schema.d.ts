@@ -102,6 +102,107 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dead-letters/{letter}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a dead letter
+         * @description One dead letter, settled or not.
+         */
+        get: operations["ApiV1DeadLettersGetDeadLetter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{letter}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discard a dead letter
+         * @description Let it be: it leaves the open list, and says who did that when. Harmless when repeated.
+         */
+        post: operations["ApiV1DeadLettersDiscardDiscardDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{letter}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry a dead letter
+         * @description Retry its run, as `POST /runs/{id}/retry` does; the letter is settled by the new run. The
+         *     same request again gives the same run. 409 for a letter without a run, or settled otherwise.
+         */
+        post: operations["ApiV1DeadLettersRetryRetryDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discard many dead letters
+         * @description Discard several, with one answer each.
+         */
+        post: operations["ApiV1DeadLettersDiscardDiscardDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry many dead letters
+         * @description Retry several, with one answer each; what is refused keeps no other back.
+         */
+        post: operations["ApiV1DeadLettersRetryRetryDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/info": {
         parameters: {
             query?: never;
@@ -545,6 +646,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry an ended run
+         * @description Start a new run that takes over what stands of this one: 202 as soon as it stands in
+         *     Postgres. With `dry_run` 200 and what would be taken over, run again, and cost. 409 while the
+         *     run has not ended.
+         */
+        post: operations["ApiV1RunsRunIdRetryRetryRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tickets": {
         parameters: {
             query?: never;
@@ -708,6 +831,19 @@ export interface components {
             id: string;
             status: string;
         };
+        /** AgainView */
+        AgainView: {
+            after: string | null;
+            asks_people: boolean;
+            /** @enum {string} */
+            effect: "pure" | "idempotent" | "once";
+            id: string;
+            last: components["schemas"]["CostView"] | null;
+            method: string | null;
+            outside: boolean;
+            reason: string;
+            type: string;
+        };
         /** Applied */
         Applied: {
             diagnostics?: components["schemas"]["Diagnostic"][];
@@ -820,6 +956,22 @@ export interface components {
             state: string;
             status: string;
         };
+        /** ConcurrencyView */
+        ConcurrencyView: {
+            granted_at: string | null;
+            holders: string[];
+            key: string;
+            limit: number;
+            place: number;
+        };
+        /** CostView */
+        CostView: {
+            attempts: number;
+            duration_ms: number;
+            input_tokens?: number | null;
+            output_tokens?: number | null;
+            rounds: number;
+        };
         /** DeadLetterPage */
         DeadLetterPage: {
             items: components["schemas"]["DeadLetterView"][];
@@ -831,9 +983,15 @@ export interface components {
             created_at: string;
             data: unknown;
             id: number;
-            kind: string;
             node: string | null;
+            reason: string;
+            retry_run?: string | null;
             run: string | null;
+            settled_at?: string | null;
+            settled_by?: string | null;
+            /** @default open */
+            status?: string;
+            workflow?: string | null;
         };
         /** Decided */
         Decided: {
@@ -901,6 +1059,16 @@ export interface components {
             detail: string;
             parameter?: string | null;
             pointer?: string | null;
+        };
+        /**
+         * Filter
+         * @description Open letters of this workflow and with this reason; of all where neither is given.
+         */
+        Filter: {
+            /** @default null */
+            reason?: string | null;
+            /** @default null */
+            workflow?: string | null;
         };
         /** Info */
         Info: {
@@ -996,6 +1164,14 @@ export interface components {
             secret: string;
         };
         /**
+         * ManyBody
+         * @description Either `ids` or a `filter`, which takes the newest 200 that fit.
+         */
+        ManyBody: {
+            filter?: components["schemas"]["Filter"];
+            ids?: number[];
+        };
+        /**
          * MessageBody
          * @description `data` goes on to the node that waits; at most 64 KiB as canonical JSON.
          */
@@ -1053,6 +1229,8 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             port?: string | null;
+            /** @default false */
+            reused?: boolean;
             /** @default false */
             skipped?: boolean;
             started_at?: string | null;
@@ -1120,6 +1298,33 @@ export interface components {
             /** @default  */
             reason?: string;
         };
+        /**
+         * RetryBody
+         * @description Without anything: from what failed. `from` runs this node and everything after it again.
+         *         `inputs` replace those of the run; `patch` (RFC 6902 on the document that it ended on) or
+         *         `document` change what it does. `newest` starts again on the newest version of the workflow, and
+         *         keeps nothing. With `dry_run` nothing is started.
+         */
+        RetryBody: {
+            document?: unknown;
+            /** @default false */
+            dry_run?: boolean;
+            from?: string;
+            inputs?: Record<string, unknown>;
+            /** @default false */
+            newest?: boolean;
+            patch?: unknown[];
+        };
+        /** RetryView */
+        RetryView: {
+            again: components["schemas"]["AgainView"][];
+            document_digest: string;
+            last: components["schemas"]["CostView"];
+            retry_of: string;
+            reused: string[];
+            version: number | null;
+            workflow: string;
+        };
         /** RunLineView */
         RunLineView: {
             /** Format: date-time */
@@ -1144,6 +1349,7 @@ export interface components {
         RunView: {
             /** Format: date-time */
             accepted_at: string;
+            concurrency?: components["schemas"]["ConcurrencyView"] | null;
             counter: number;
             document_digest: string;
             ended_at: string | null;
@@ -1170,12 +1376,27 @@ export interface components {
             } | null;
             patches: number;
             principal: string;
+            /** @default 5 */
+            priority?: number;
             retry_of: string | null;
             seq: number;
             started_at: string | null;
             status: string;
             version: number | null;
             workflow: string;
+        };
+        /** SettledList */
+        SettledList: {
+            items: components["schemas"]["SettledView"][];
+            /** @default false */
+            more?: boolean;
+        };
+        /** SettledView */
+        SettledView: {
+            detail?: string | null;
+            id: number;
+            run?: string | null;
+            status: string;
         };
         /**
          * StartBody
@@ -1601,7 +1822,14 @@ export interface operations {
             query?: {
                 /** @description `next_cursor` of the page before */
                 cursor?: string | null;
+                /** @description Most items of a page */
                 limit?: number;
+                /** @description Only those with this reason */
+                reason?: string | null;
+                /** @description open, retried or discarded */
+                status?: string;
+                /** @description Only those of this workflow's runs */
+                workflow?: string | null;
             };
             header?: never;
             path?: never;
@@ -1629,6 +1857,393 @@ export interface operations {
             };
             /** @description The API key is missing or wrong */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DeadLettersGetDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterView"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DeadLettersDiscardDiscardDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterView"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is in another state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DeadLettersRetryRetryDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetryView"];
+                };
+            };
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is in another state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This content type is not taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content is refused; `errors` points at the fields */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DeadLettersDiscardDiscardDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettledList"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This content type is not taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content is refused; `errors` points at the fields */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DeadLettersRetryRetryDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettledList"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This content type is not taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content is refused; `errors` points at the fields */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2145,6 +2760,15 @@ export interface operations {
             };
             /** @description It does not exist */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is in another state */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3348,6 +3972,115 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandView"];
+                };
+            };
+            /** @description The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is in another state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This content type is not taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content is refused; `errors` points at the fields */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1RunsRunIdRetryRetryRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key again gives the same answer */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetryView"];
+                };
+            };
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description The request is not valid */

@@ -39,3 +39,9 @@ def test_what_was_dispatched_is_cancelling_until_its_worker_lets_go() -> None:
     }  # fmt: skip
     end = [event("node.ended", "busy", status="cancelled")]
     assert statuses(BEFORE, STOPPING, end)["busy"] == "cancelled"
+
+
+def test_a_result_taken_over_from_another_run_says_so() -> None:
+    views = NodeViews(Ir("w", [IrNode(id, "http") for id in NODES], []))
+    views.apply(1, 1_000, [event("node.ended", "done", status="succeeded", reused=True)])
+    assert [view.reused for view in views.views] == [True, False, False, False]
