@@ -187,6 +187,7 @@ def test_a_start_that_no_coordinator_takes(suite_rig: Rig) -> None:
         held = whole(suite_rig, run, "queued")
         assert held["blocks"]
         assert held["since"]
+        assert whole(suite_rig, run, "no_coordinator")["blocks"]  # its lease runs out
     finally:
         os.kill(pid, signal.SIGCONT)
     assert suite_rig.wait(run)["status"] == "succeeded"

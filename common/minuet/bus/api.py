@@ -231,6 +231,9 @@ class LineBus(Protocol):
         """The first `limit` entries, rounded up to whole hundreds, that no worker took yet, and
         `limit` of those in hand. A token that is found in neither is finished or was never here."""
 
+    async def is_owned(self, p: int) -> bool:
+        """Whether a coordinator holds a lease of the partition that has not run out."""
+
 
 # ── workers ────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,6 +9,11 @@ from .memory_stream import Stream
 
 class MemoryLine(MemoryCore):
     @remote
+    def is_owned(self, p: int) -> bool:
+        lease = self._partition(p).lease
+        return lease is not None and bool(lease.owner) and lease.expires_at > self._now()
+
+    @remote
     def task_line(self, p: int, type: str, *, limit: int) -> TaskLine:
         part = self._partition(p)
         stream = part.tasks.get(type) or Stream()

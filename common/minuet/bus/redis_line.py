@@ -20,6 +20,13 @@ class RedisLine(RedisCore):
         waiting, is_whole = await self._in_line(stream, limit)
         return TaskLine(waiting, await self._in_hand(p, type, stream, limit), is_whole)
 
+    async def is_owned(self, p: int) -> bool:
+        (seconds, micros), (owner, expires_at) = await self._redis.call_many(
+            [(b"TIME",), (b"HMGET", self._keys.lease(p), b"owner", b"expires_at")]
+        )
+        now = int(seconds) * 1000 + int(micros) // 1000
+        return bool(owner) and int(expires_at or 0) > now
+
     async def _in_line(self, stream: str, limit: int) -> tuple[list[str], bool]:
         after = b"(" + await self._delivered(stream)
         tokens: list[str] = []

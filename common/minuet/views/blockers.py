@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 Kind = Literal[
-    "queued", "restoring", "paused", "cancelling", "compensating", "concurrency",
+    "no_coordinator", "queued", "restoring", "paused", "cancelling", "compensating", "concurrency",
     "running", "worker_gone", "under_way", "no_worker", "backlog",
     "backoff", "approval", "message", "timer", "child", "handed_over",
     "max_parallel", "dispatching",

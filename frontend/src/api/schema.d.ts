@@ -909,7 +909,7 @@ export interface components {
             gen?: number | null;
             groups?: string[];
             /** @enum {string} */
-            kind: "queued" | "restoring" | "paused" | "cancelling" | "compensating" | "concurrency" | "running" | "worker_gone" | "under_way" | "no_worker" | "backlog" | "backoff" | "approval" | "message" | "timer" | "child" | "handed_over" | "max_parallel" | "dispatching";
+            kind: "no_coordinator" | "queued" | "restoring" | "paused" | "cancelling" | "compensating" | "concurrency" | "running" | "worker_gone" | "under_way" | "no_worker" | "backlog" | "backoff" | "approval" | "message" | "timer" | "child" | "handed_over" | "max_parallel" | "dispatching";
             message?: string | null;
             node?: string | null;
             of?: number | null;
@@ -927,7 +927,7 @@ export interface components {
             blocks: boolean;
             count: number;
             /** @enum {string} */
-            kind: "queued" | "restoring" | "paused" | "cancelling" | "compensating" | "concurrency" | "running" | "worker_gone" | "under_way" | "no_worker" | "backlog" | "backoff" | "approval" | "message" | "timer" | "child" | "handed_over" | "max_parallel" | "dispatching";
+            kind: "no_coordinator" | "queued" | "restoring" | "paused" | "cancelling" | "compensating" | "concurrency" | "running" | "worker_gone" | "under_way" | "no_worker" | "backlog" | "backoff" | "approval" | "message" | "timer" | "child" | "handed_over" | "max_parallel" | "dispatching";
             type: string;
         };
         /** Blockers */

@@ -38,6 +38,10 @@ def blockers(facts: Facts) -> Blockers:
 
 
 def run_reason(facts: Facts) -> Blocker | None:
+    """The first thing in the way; of one that is not sent yet nobody needs to be the owner."""
+    if not (facts.owned or facts.status.ended or facts.key_line or facts.starts_held):
+        text = "No coordinator owns the run's partition: nothing is decided until one takes it."
+        return _whole("no_coordinator", text)
     match facts.status:
         case RunStatus.QUEUED:
             return _queued(facts)

@@ -79,13 +79,14 @@ class Facts:
     """`tokens` are the live ones, in the order of the document. Of types with a dispatched token is
     known: `held` (token id -> worker), `positions` (token id -> place in line, from 1), and which
     are `long_lines`, not read to their end. `began` is by token id, `questions` and `children`
-    (runs) by node. `in_redis`: the owner's state was there. `out` counts the tokens that were
-    dispatched, of at most `max_parallel`."""
+    (runs) by node. `in_redis`: the owner's state was there; `owned`: there is an owner. `out`
+    counts the tokens that were dispatched, of at most `max_parallel`."""
 
     id: str
     status: RunStatus
     accepted_at: datetime
     in_redis: bool = True
+    owned: bool = True
     tokens: list[Token] = field(default_factory=list)
     loads: Mapping[str, Load] = field(default_factory=dict)
     live_workers: Set[str] = frozenset()

@@ -94,6 +94,7 @@ class WhyNot:
         waits = place is not None and place.granted_at is None
         return Facts(
             row.id, RunStatus(row.status), row.accepted_at, in_redis=False,
+            owned=await self._bus.is_owned(row.partition),
             starts_held=self._admission.reason,
             key_line=KeyLine(place.key, place.holders, place.place) if place and waits else None,
         )  # fmt: skip
@@ -109,6 +110,7 @@ class WhyNot:
             id=row.id,
             status=state.head.status,
             accepted_at=row.accepted_at,
+            owned=await self._bus.is_owned(row.partition),
             tokens=tokens,
             loads=loads_of(workers),
             live_workers={worker.id for worker in workers},
@@ -121,7 +123,6 @@ class WhyNot:
             out=sum(token.status in DISPATCHED for token in tokens),
             paused=await self._pause_of(row.id, state.head),
             stops_at=instant(ending.until) if ending is not None and ending.until else None,
-            starts_held=self._admission.reason,
         )
 
     async def _lines(self, p: int, tokens: list[Token]) -> dict[str, TaskLine]:

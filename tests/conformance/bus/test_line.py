@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from minuet.bus.api import Done, TaskLine
 
-from .rig import TYPE, Bus, own, take, take_one, token, tokens
+from .rig import LONG_MS, SOON_MS, TYPE, Bus, eventually, own, take, take_one, token, tokens
 
 TEN = 10
 
@@ -59,6 +59,21 @@ async def test_a_finished_token_stands_nowhere(bus: Bus) -> None:
     page = await take_one(bus)
     await bus.complete([Done(0, TYPE, page.id, [(token()[0], b"{}")])])
     assert await bus.task_line(0, TYPE, limit=TEN) == TaskLine([], {}, True)
+
+
+async def test_a_partition_is_owned_while_its_lease_lasts(bus: Bus) -> None:
+    assert not await bus.is_owned(0)
+    assert await bus.acquire(0, "a", LONG_MS)
+    assert await bus.is_owned(0)
+    assert not await bus.is_owned(1)
+    assert await bus.release(0, "a")
+    assert not await bus.is_owned(0)
+    assert await bus.acquire(0, "b", SOON_MS)
+    assert await eventually(lambda: _is_free(bus))
+
+
+async def _is_free(bus: Bus) -> bool:
+    return not await bus.is_owned(0)
 
 
 async def test_a_line_beyond_the_limit_is_not_whole(bus: Bus) -> None:

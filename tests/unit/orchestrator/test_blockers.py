@@ -181,6 +181,17 @@ def test_a_run_that_redis_lost_is_being_restored() -> None:
     assert found.kind == "restoring"
 
 
+@pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED])
+def test_without_an_owner_nothing_is_decided(status: RunStatus) -> None:
+    found = whole(status, owned=False)
+    assert found is not None
+    assert (found.kind, found.blocks) == ("no_coordinator", True)
+    line = whole(RunStatus.QUEUED, owned=False, key_line=KeyLine("k", ["0-a"], 1))
+    assert line is not None
+    assert line.kind == "concurrency"
+    assert whole(RunStatus.FAILED, owned=False) is None
+
+
 def test_an_ended_run_has_no_blockers() -> None:
     found = blockers(replace(FACTS, status=RunStatus.SUCCEEDED, tokens=[TOKEN]))
     assert (found.live, found.items, found.groups, found.run) == (0, [], [], None)
