@@ -60,6 +60,25 @@ def fan(name: str, width: int) -> dict[str, Any]:
     }
 
 
+def lanes(name: str, width: int) -> dict[str, Any]:
+    """Chains side by side, each of LENGTH nodes."""
+    parts = [chain(name, "bench.noop", LENGTH) for _ in range(width)]
+    return {
+        "apiVersion": "minuet/v1",
+        "name": name,
+        "nodes": [
+            {**node, "id": f"l{i}_{node['id']}"}
+            for i, part in enumerate(parts)
+            for node in part["nodes"]
+        ],
+        "edges": [
+            {"from": f"l{i}_{edge['from']}", "to": f"l{i}_{edge['to']}"}
+            for i, part in enumerate(parts)
+            for edge in part["edges"]
+        ],
+    }
+
+
 class Rig:
     def __init__(self, suite: Suite, folder: Path) -> None:
         self.suite = suite
@@ -140,9 +159,11 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
             made.client.close()
 
 
-def measure(rig: Rig, figures: Figures, workflow: str, runs: int, steps_a_run: int) -> None:
-    """Start `runs` runs, then a worker; figures of steps a second and CPU a step."""
-    rig.apply(fan(workflow, 100) if steps_a_run > LENGTH else chain(workflow, "bench.noop", LENGTH))
+def measure(rig: Rig, figures: Figures, document: dict[str, Any], runs: int) -> float:
+    """Start `runs` runs, then a worker; figures of steps a second and CPU a step. Engine seconds a
+    step."""
+    workflow = document["name"]
+    rig.apply(document)
     recorded_before = rig.history.count_ended()
     ended_before, steps_before = rig.ended(), rig.metric("minuet_steps_total")
     taken_s = rig.start_runs(workflow, runs)
@@ -155,20 +176,28 @@ def measure(rig: Rig, figures: Figures, workflow: str, runs: int, steps_a_run: i
     engine_s = time.perf_counter() - started
     until(lambda: rig.history.count_ended() - recorded_before >= runs, "all recorded", 300)
     recorded_s = time.perf_counter() - started
-    steps = runs * steps_a_run
+    steps = runs * len(document["nodes"])
     figures.add(f"{workflow}: engine", steps / engine_s, "steps/s", f"{runs} runs")
     figures.add(f"{workflow}: recorded", steps / recorded_s, "steps/s")
     for name, seconds in rig.cpu().items():
         figures.add(f"{workflow}: CPU, {name}", (seconds - cpu[name]) / steps * 1e6, "us/step")
     rig.stop_worker()
+    return engine_s / steps
 
 
 def test_chain_of_ten(rig: Rig, figures: Figures) -> None:
-    measure(rig, figures, "chain", CHAIN_RUNS, LENGTH)
+    measure(rig, figures, chain("chain", "bench.noop", LENGTH), CHAIN_RUNS)
 
 
 def test_fan_of_a_hundred(rig: Rig, figures: Figures) -> None:
-    measure(rig, figures, "fan", FAN_RUNS, 102)
+    measure(rig, figures, fan("fan", 100), FAN_RUNS)
+
+
+def test_large_graph_against_small_ones(rig: Rig, figures: Figures) -> None:
+    """The same number of nodes, in many small runs and in a few large ones."""
+    small = measure(rig, figures, lanes("small-graph", 10), 300)
+    large = measure(rig, figures, lanes("large-graph", 1000), 3)
+    figures.add("a node of 10,000 against one of 100", large / small, "x", "engine time")
 
 
 def test_hop(rig: Rig, figures: Figures) -> None:
