@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.suite import Suite
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -23,6 +24,16 @@ inputs: {{type: object, required: [who, times], properties: {{times: {{type: int
 nodes:
   - {{id: greet, type: transform, config: {{value: "Hello, ${{inputs.who}}!"}}}}
 outputs: {{text: "${{nodes.greet.output}}"}}
+"""
+AWAITING = """\
+apiVersion: minuet/v1
+name: awaiting
+nodes:
+  - {id: paid, type: wait, config: {message: paid}}
+  - {id: said, type: transform, config: {value: "${nodes.paid.output.data.amount}"}}
+edges:
+  - {from: paid, to: said}
+outputs: {amount: "${nodes.said.output}"}
 """
 SLEEPING = """\
 apiVersion: minuet/v1
@@ -144,6 +155,44 @@ def test_the_same_key_gives_the_same_run(minuet: Minuet) -> None:
     assert loads(minuet(*arguments, stdin=SLEEPING))["id"] == first["id"]
     minuet(*arguments, code=6, stdin=REFUSING)
     minuet("run", "cancel", first["id"])
+
+
+def test_a_run_is_paused_told_resumed_and_replayed(minuet: Minuet) -> None:
+    run_id = loads(minuet("run", "start", "-", "--json", stdin=AWAITING))["id"]
+    assert loads(minuet("run", "pause", run_id, "--json"))["status"] == "paused"
+    assert "paused already" in minuet("run", "pause", run_id, code=6).stderr
+    minuet("run", "message", run_id, "paid", "--data", "amount:=12")
+    assert loads(minuet("run", "resume", run_id, "--json"))["state"] == "recorded"
+    minuet("run", "follow", run_id)
+    assert loads(minuet("run", "show", run_id, "--json"))["outputs"] == {"amount": 12}
+
+    shown = minuet("run", "retry", run_id, "--from", "said", "--dry-run").stdout
+    assert "1 reused: paid" in shown
+    assert "asked" in shown
+    again = loads(minuet("run", "retry", run_id, "--from", "said", "--json"))["id"]
+    minuet("run", "follow", again)
+    assert loads(minuet("run", "show", again, "--json"))["outputs"] == {"amount": 12}
+    minuet("run", "retry", again, code=6)
+
+
+def test_dead_letters_are_listed_retried_and_discarded(minuet: Minuet) -> None:
+    run_id = loads(minuet("run", "start", "-", "--json", stdin=REFUSING))["id"]
+    minuet("run", "follow", run_id, code=1)
+
+    def listed() -> list[Any]:
+        return list(loads(minuet("dead-letters", "list", "--workflow", "refusing", "--json")))
+
+    letter = until(lambda: [each for each in listed() if each["run"] == run_id], "a letter")[0]
+    assert run_id in minuet("dead-letters", "show", str(letter["id"])).stdout
+    told = loads(minuet("dead-letters", "retry", str(letter["id"]), "--json"))
+    minuet("run", "follow", told["items"][0]["run"], code=1)
+    until(lambda: listed(), "the retry failed, too")
+    assert (
+        "discarded" in minuet("dead-letters", "discard", "--all", "--workflow", "refusing").stdout
+    )
+    assert listed() == []
+    minuet("dead-letters", "discard", str(letter["id"]), code=6)
+    minuet("dead-letters", "retry", code=2)
 
 
 def test_a_cancel_is_recorded_and_a_late_one_is_a_conflict(minuet: Minuet) -> None:

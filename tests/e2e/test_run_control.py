@@ -157,3 +157,28 @@ def test_a_second_cancel_changes_nothing(rig: Rig) -> None:
     assert second.status_code == 200 or second.json()["run_status"] == "cancelled"
     assert told[0] in ("cancelling", "cancelled")
     assert rig.wait(run)["status"] == "cancelled"
+
+
+def test_a_map_is_taken_over_whole_and_its_children_are_retried_by_it(rig: Rig) -> None:
+    body = {"nodes": [note("each", "${inputs.item}")], "outputs": "${nodes.each.output.value}"}
+    fan = {"id": "fan", "type": "map", "config": {"items": "[1, 2, 3]", "run": body}}
+    call = {"id": "call", "type": "e2e.flaky", "config": {"succeeds_at": 9}}
+    last = {"id": "last", "type": "transform", "config": {"value": "${nodes.fan.output.results}"}}
+    doc = document(
+        "fanned", [fan, call, last], chain(["fan", "call", "last"]), outputs="${nodes.last.output}"
+    )
+    run = rig.run(doc)
+    assert run["status"] == "failed"
+    retry = f"/runs/{run['id']}/retry"
+    healed = rig.wait(post(rig, retry, {"patch": CORRECTION}, status=202)["id"])
+    assert (healed["status"], healed["outputs"]) == ("succeeded", [1, 2, 3])
+    assert rig.get("/runs", parent=healed["id"])["items"] == []
+
+    children = rig.get("/runs", parent=run["id"])["items"]
+    assert len(children) == 3
+    refused = post(rig, f"/runs/{children[0]['id']}/retry", {"from": "each"}, status=409)
+    assert run["id"] in refused["detail"]
+    wish = {"patch": CORRECTION, "from": "fan"}
+    anew = rig.wait(post(rig, retry, wish, status=202)["id"])
+    assert (anew["status"], anew["outputs"]) == ("succeeded", [1, 2, 3])
+    assert len(rig.get("/runs", parent=anew["id"])["items"]) == 3

@@ -86,8 +86,9 @@ class Retrier:
             draft = await self._draft(principal, row, body)
             seed = Seed(run, _encode(draft.kept) if draft.kept else None)
             accepted = await self._starter.begin(
-                principal, draft.definition, draft.inputs, row.labels or {}, asking, seed
-            )
+                principal, draft.definition, draft.inputs, row.labels or {}, asking, seed,
+                priority=_chosen_priority(draft.ended),
+            )  # fmt: skip
         async with self._db.connection() as c:
             await dead_letters.settle_of_run(
                 c, principal.tenant, run, by=principal.id, retry_run=accepted.id
@@ -184,6 +185,11 @@ def _patched(document: Any, operations: list[Any]) -> Any:
         return apply_patch(document, operations)
     except PatchError as error:
         raise InvalidRetryPatch(str(error), pointer=f"/patch/{error.index}") from error
+
+
+def _chosen_priority(ended: EndedRun) -> int | None:
+    """The priority that was given with the start; None if it was the document's."""
+    return None if ended.row.priority == ended.ir.priority else ended.row.priority
 
 
 def _check_root(row: RunRow) -> None:

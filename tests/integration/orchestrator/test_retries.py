@@ -121,6 +121,17 @@ async def test_a_retry_carries_what_is_kept(
     assert (await api.get(f"/runs/{run}")).json()["status"] == "failed"
 
 
+@pytest.mark.parametrize(("given", "priority"), [({}, 3), ({"priority": 8}, 8)])
+async def test_a_priority_that_was_given_with_the_start_stays(
+    core: Core, api: httpx.AsyncClient, bus: RedisBus, past: Past, given: Json, priority: int
+) -> None:
+    run = await past.failed(**given)
+    patch = [{"op": "add", "path": "/settings", "value": {"priority": 3}}]
+    assert (await start_of(core, bus, await retried(api, run, {"patch": patch}))).priority == (
+        priority
+    )
+
+
 async def test_every_sending_of_the_start_carries_it(
     core: Core, api: httpx.AsyncClient, bus: RedisBus, past: Past, db: Database
 ) -> None:
