@@ -6,14 +6,16 @@ import {
   GitBranch,
   Globe,
   Hand,
+  Layers,
   type LucideIcon,
   Merge,
   Shapes,
+  Workflow,
 } from 'lucide-react'
 import { useMemo } from 'react'
 import { nodeTypesQuery } from '@/api/nodeTypes'
 import type { NodeTypeView } from '@/api/types'
-import type { DocumentNode, Json } from '@/model/document'
+import { type DocumentNode, isObject, type Json, type JsonObject } from '@/model/document'
 
 export type Kinds = ReadonlyMap<string, NodeTypeView>
 
@@ -37,8 +39,10 @@ const ICONS: Readonly<Record<string, LucideIcon>> = {
   hitl: Hand,
   http: Globe,
   join: Merge,
+  map: Layers,
   transform: Shapes,
   wait: Clock,
+  workflow: Workflow,
 }
 
 export const iconOf = (type: string): LucideIcon =>
@@ -48,6 +52,20 @@ function inline(value: Json | undefined): string {
   if (value === undefined) return ''
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
+
+function waitSummary(config: JsonObject): string {
+  if (config.message !== undefined) return `message ${inline(config.message)}`
+  return config.until === undefined ? inline(config.for) : `until ${inline(config.until)}`
+}
+
+function mapSummary({ items, run }: JsonObject): string {
+  const body = isObject(run) ? run : {}
+  const steps = Array.isArray(body.nodes) ? `${body.nodes.length} steps` : ''
+  return `${inline(items)} → ${steps || named(body.workflow, body.version)}`
+}
+
+const named = (name: Json | undefined, version: Json | undefined): string =>
+  inline(name) + (version === undefined ? '' : `@${inline(version)}`)
 
 /** The setting that matters, in one line. */
 export function summaryOf(node: DocumentNode): string {
@@ -62,7 +80,11 @@ export function summaryOf(node: DocumentNode): string {
     case 'transform':
       return inline(config.value)
     case 'wait':
-      return config.until === undefined ? inline(config.for) : `until ${inline(config.until)}`
+      return waitSummary(config)
+    case 'map':
+      return mapSummary(config)
+    case 'workflow':
+      return named(config.name, config.version)
     case 'branch':
       return Array.isArray(config.cases) ? `${config.cases.length} + otherwise` : ''
     case 'join':

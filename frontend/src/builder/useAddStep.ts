@@ -23,6 +23,8 @@ const STARTS: Readonly<Record<string, JsonObject>> = {
   transform: { value: '' },
   wait: { for: '1m' },
   agent: { prompt: '' },
+  map: { items: '', run: { workflow: '' } },
+  workflow: { name: '' },
 }
 
 export function originOf(kinds: Kinds): Origin | undefined {

@@ -1,12 +1,14 @@
 // Where the nodes of a run are drawn: closer together than in the builder, in the direction in which
 // they are larger.
 import { Graph, layout as runDagre } from '@dagrejs/dagre'
+import { undoneBy } from '@/model/compensation'
 import type { Place, WorkflowDocument } from '@/model/document'
-import { layout, withoutUndoing, withUndoing } from '@/model/layout'
+import { layout, withoutUndoing } from '@/model/layout'
 
 export const CARD_WIDTH = 200
 export const CARD_HEIGHT = 56
 const CARD_GAP = 28
+const UNDO_GAP = 32
 /** Beyond this dagre takes longer than a person waits. */
 const DAGRE_NODES = 300
 /** Beyond this one layout is enough to wait for. */
@@ -19,14 +21,16 @@ const RANK_GAP = { right: 72, down: 44 }
 /** A place for every node of `document`, by id: the upper left corner. */
 export function layoutRun(document: WorkflowDocument, direction: Direction): Map<string, Place> {
   if (document.nodes.length > DAGRE_NODES) return layout(document, () => undefined)
-  const places = flowPlaces(withoutUndoing(document), direction)
-  const { x, y, width, height } = boundsOf(places)
-  const gap = RANK_GAP[direction]
-  return withUndoing(document, places, (undone, row) =>
-    direction === 'right'
-      ? { x: undone.x, y: y + height + gap + row * (CARD_HEIGHT + CARD_GAP) }
-      : { x: x + width + gap + row * (CARD_WIDTH + CARD_GAP), y: undone.y },
-  )
+  const places = flowPlaces(document, direction)
+  for (const [id, { id: other }] of undoneBy(document)) {
+    const { x, y } = places.get(other) ?? { x: 0, y: 0 }
+    const beside =
+      direction === 'right'
+        ? { x, y: y + CARD_HEIGHT + UNDO_GAP }
+        : { x: x + CARD_WIDTH + UNDO_GAP, y }
+    places.set(id, beside)
+  }
+  return places
 }
 
 function flowPlaces(document: WorkflowDocument, direction: Direction): Map<string, Place> {
@@ -37,15 +41,23 @@ function flowPlaces(document: WorkflowDocument, direction: Direction): Map<strin
     nodesep: CARD_GAP,
   })
   graph.setDefaultEdgeLabel(() => ({}))
-  for (const { id } of document.nodes) {
-    graph.setNode(id, { width: CARD_WIDTH, height: CARD_HEIGHT })
+  // What undoes a step has its place beside it; as much on the other side, so that a chain stays
+  // straight.
+  const undone = new Set([...undoneBy(document).values()].map(({ id }) => id))
+  const flow = withoutUndoing(document)
+  for (const { id } of flow.nodes) {
+    const extra = undone.has(id) ? 2 : 0
+    graph.setNode(id, {
+      width: CARD_WIDTH + (direction === 'down' ? extra * (UNDO_GAP + CARD_WIDTH) : 0),
+      height: CARD_HEIGHT + (direction === 'right' ? extra * (UNDO_GAP + CARD_HEIGHT) : 0),
+    })
   }
   document.edges.forEach(({ from, to, loop }, index) => {
     if (!loop) graph.setEdge(from, to, {}, String(index))
   })
   runDagre(graph)
   return new Map(
-    document.nodes.map(({ id }) => {
+    flow.nodes.map(({ id }) => {
       const { x, y } = graph.node(id) as { x: number; y: number }
       return [id, { x: x - CARD_WIDTH / 2, y: y - CARD_HEIGHT / 2 }]
     }),

@@ -1,5 +1,5 @@
 // Where nodes go when nobody placed them: from left to right along the edges. Back edges do not count,
-// and what undoes a step has a row of its own below all others.
+// and what undoes a step stands right below it.
 import { Graph, layout as runDagre } from '@dagrejs/dagre'
 import { undoneBy } from './compensation'
 import { type DocumentNode, type Place, placeOf, type WorkflowDocument } from './document'
@@ -11,6 +11,8 @@ export const PORT_ROW = 22
 const GRID = 20
 const RANK_GAP = 100
 const NODE_GAP = 48
+/** From a step to the one that undoes it. */
+const UNDO_GAP = 36
 /** Beyond this dagre takes longer than a person waits. */
 const DAGRE_NODES = 200
 
@@ -90,15 +92,21 @@ export function layout(document: WorkflowDocument, kindOf: KindOf): Map<string, 
   const sizes = heights(document, kindOf)
   const isLarge = document.nodes.length > DAGRE_NODES
   const flow = withoutUndoing(document)
-  const places = isLarge ? byColumns(flow, sizes) : byDagre(flow, sizes)
-  const bottom = Math.max(
-    0,
-    ...flow.nodes.map(({ id }) => (places.get(id)?.y ?? 0) + (sizes.get(id) ?? NODE_HEIGHT)),
-  )
-  return withUndoing(document, places, ({ x }, row) => ({
-    x,
-    y: snap(bottom + 2 * NODE_GAP + row * (NODE_HEIGHT + NODE_GAP)),
-  }))
+  const undone = undoneBy(document)
+  // As much room above as below: a chain of steps stays straight.
+  const room = new Map(sizes)
+  for (const { id } of undone.values()) {
+    room.set(id, (sizes.get(id) ?? NODE_HEIGHT) + 2 * (UNDO_GAP + NODE_HEIGHT))
+  }
+  const places = isLarge ? byColumns(flow, room) : byDagre(flow, room)
+  for (const [id, { id: other }] of undone) {
+    const height = sizes.get(other) ?? NODE_HEIGHT
+    const { x, y } = places.get(other) ?? { x: 0, y: 0 }
+    const top = snap(y + UNDO_GAP + NODE_HEIGHT)
+    places.set(other, { x, y: top })
+    places.set(id, { x, y: snap(top + height + UNDO_GAP) })
+  }
+  return places
 }
 
 /** The document without the nodes that undo others: nothing leads to them. */
@@ -107,28 +115,6 @@ export function withoutUndoing(document: WorkflowDocument): WorkflowDocument {
   if (undone.size === 0) return document
   return { ...document, nodes: document.nodes.filter(({ id }) => !undone.has(id)) }
 }
-
-/** `places` and those of the nodes that undo others, each in line with what it undoes; `row` counts
- * those before it in that line. */
-export function withUndoing(
-  document: WorkflowDocument,
-  places: ReadonlyMap<string, Place>,
-  placeFor: (undone: Place, row: number) => Place,
-): Map<string, Place> {
-  const all = new Map(places)
-  const taken = new Set<string>()
-  for (const [id, { id: undone }] of undoneBy(document)) {
-    const at = places.get(undone) ?? { x: 0, y: 0 }
-    let row = 0
-    for (; taken.has(keyOf(placeFor(at, row))); row += 1);
-    const place = placeFor(at, row)
-    taken.add(keyOf(place))
-    all.set(id, place)
-  }
-  return all
-}
-
-const keyOf = ({ x, y }: Place): string => `${x} ${y}`
 
 export function moved(node: DocumentNode, place: Place): DocumentNode {
   return { ...node, ui: { ...node.ui, x: place.x, y: place.y } }

@@ -1,6 +1,6 @@
 // Documents as text. The rules are the server's: YAML 1.2 without anchors, aliases and tags.
 import { isMap, isScalar, LineCounter, parseDocument, type Scalar, stringify, visit } from 'yaml'
-import { NotDrawable, readDocument, type WorkflowDocument } from './document'
+import { type Json, NotDrawable, readDocument, type WorkflowDocument } from './document'
 
 export interface TextFault {
   message: string
@@ -15,6 +15,18 @@ export type Reading = { document: WorkflowDocument } | { faults: TextFault[] }
 
 /** Read what a person wrote; every fault has its place. Nothing is guessed. */
 export function fromYaml(text: string): Reading {
+  return read(text, (value) => ({ document: readDocument(value) }))
+}
+
+/** Any value under the rules of documents. */
+export function valueFromYaml(text: string): { value: Json } | { faults: TextFault[] } {
+  return read(text, (value) => ({ value: value as Json }))
+}
+
+function read<T extends object>(
+  text: string,
+  finish: (value: unknown) => T,
+): T | { faults: TextFault[] } {
   const lines = new LineCounter()
   const parsed = parseDocument(text, {
     version: '1.2',
@@ -31,7 +43,7 @@ export function fromYaml(text: string): Reading {
   if (wrong.length === 0) wrong.push(...refused(parsed, fault))
   if (wrong.length > 0) return { faults: wrong }
   try {
-    return { document: readDocument(parsed.toJS({ maxAliasCount: 0 })) }
+    return finish(parsed.toJS({ maxAliasCount: 0 }))
   } catch (error) {
     if (!(error instanceof NotDrawable)) throw error
     return { faults: [fault(error.message, offsetOf(parsed, error.path))] }
@@ -92,6 +104,11 @@ export function splitPointer(path: string): string[] {
 /** The offset in `text` of what a JSON Pointer names, 0 if the text cannot be read. */
 export function findInYaml(text: string, path: string): number {
   return offsetOf(parseDocument(text, { prettyErrors: false, uniqueKeys: false }), path)
+}
+
+/** A part of a document as a person would write it. */
+export function valueToYaml(value: Json): string {
+  return stringify(value, { lineWidth: 80, aliasDuplicateObjects: false })
 }
 
 /** The document as a person would write it: places and edges on one line each. */

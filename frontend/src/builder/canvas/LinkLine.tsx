@@ -72,7 +72,7 @@ function wayBack(props: EdgeProps, way: { far: number; level: number }): [string
 }
 
 function labelOf({ link, port, tellsPort }: LinkData): string {
-  if (link.loop) return text.canvas.loop(link.loop.while ?? '', link.loop.max_iterations ?? 0)
+  if (link.loop) return text.canvas.while(link.loop.while ?? '')
   const condition = link.otherwise ? text.canvas.otherwise : (link.when ?? '')
   return [tellsPort ? port : '', condition].filter(Boolean).join(' · ')
 }
@@ -93,6 +93,9 @@ function Label({ data, label }: { data: LinkData; label: string }) {
     >
       {data.way ? <Repeat aria-hidden className="size-3 shrink-0" /> : null}
       <span className="truncate">{label}</span>
+      {data.link.loop ? (
+        <span className="shrink-0">{text.canvas.atMost(data.link.loop.max_iterations ?? 0)}</span>
+      ) : null}
     </button>
   )
 }

@@ -1,10 +1,12 @@
 import { withTheme } from '@rjsf/core'
 import { Theme } from '@rjsf/shadcn'
-import type { ErrorSchema, RJSFSchema } from '@rjsf/utils'
+import type { ErrorSchema, RJSFSchema, UiSchema } from '@rjsf/utils'
 import { useMemo } from 'react'
 import { rjsfValidator } from '@/components/rjsfValidator'
 import type { JsonObject } from '@/model/document'
 import { formSchema } from './formSchema'
+import { ItemErrors } from './ItemErrors'
+import { MapBody } from './MapBody'
 import { AnyValue, TemplatedField } from './TemplatedField'
 import {
   ArrayFieldItemTemplate,
@@ -16,6 +18,7 @@ import {
   SelectWidget,
   TextareaWidget,
 } from './templates'
+import { WorkflowName } from './WorkflowName'
 
 const Form = withTheme({
   ...Theme,
@@ -28,22 +31,32 @@ const Form = withTheme({
     BaseInputTemplate,
   },
   widgets: { ...Theme.widgets, SelectWidget, CheckboxWidget, TextareaWidget },
-  fields: { ...Theme.fields, SchemaField: TemplatedField, AnyValue },
+  fields: {
+    ...Theme.fields,
+    SchemaField: TemplatedField,
+    AnyValue,
+    ItemErrors,
+    MapBody,
+    WorkflowName,
+  },
 })
 
 const NO_SUBMIT = { 'ui:submitButtonOptions': { norender: true } }
 
-interface ConfigFormProps {
+export interface ConfigFormProps {
   schema: RJSFSchema
   value: JsonObject
   /** What the compiler says, by JSON Pointer parts below the config. */
   faults: { path: string[]; message: string }[]
   onChange: (value: JsonObject) => void
   idPrefix: string
+  /** Fields of its own for what a type asks for. */
+  fields?: UiSchema
 }
 
 /** The settings of a step, from the JSON Schema of its type. */
-export function ConfigForm({ schema, value, faults, onChange, idPrefix }: ConfigFormProps) {
+export function ConfigForm(props: ConfigFormProps) {
+  const { schema, value, faults, onChange, idPrefix, fields } = props
   const made = useMemo(() => formSchema(schema), [schema])
   const errors = useMemo(() => errorTree(faults), [faults])
   return (
@@ -51,7 +64,7 @@ export function ConfigForm({ schema, value, faults, onChange, idPrefix }: Config
       tagName="div"
       idPrefix={idPrefix}
       schema={made.schema}
-      uiSchema={{ ...made.uiSchema, ...NO_SUBMIT }}
+      uiSchema={{ ...made.uiSchema, ...fields, ...NO_SUBMIT }}
       formData={value}
       extraErrors={errors}
       validator={rjsfValidator}

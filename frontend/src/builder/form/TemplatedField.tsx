@@ -15,7 +15,7 @@ export function TemplatedField(props: FieldProps) {
   const [wants, setWants] = useState(false)
   const schema = registry.schemaUtils.retrieveSchema(given, formData)
   const isRoot = fieldPathId.path.length === 0
-  const isAny = props.uiSchema?.['ui:field'] === 'AnyValue'
+  const isAny = props.uiSchema?.['ui:field'] !== undefined
   const isText = schema.type === 'string' && !schema.enum
   if (isRoot || isAny || isText || !SchemaField) return Inner(props)
   const isExpression = wants || hasTemplate(formData)

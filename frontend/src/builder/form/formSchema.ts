@@ -7,7 +7,40 @@ import { isObject } from '@/model/document'
  * shape (any value, one of several types, a schema) is written as JSON.
  */
 export function formSchema(schema: RJSFSchema): { schema: RJSFSchema; uiSchema: UiSchema } {
-  return { schema: withoutDefaults(schema) as RJSFSchema, uiSchema: uiOf(schema, schema, 0) }
+  const plain = alternativesOf(schema) ? { ...schema, oneOf: undefined } : schema
+  return { schema: withoutDefaults(plain) as RJSFSchema, uiSchema: uiOf(plain, plain, 0) }
+}
+
+/** The fields of which a config has exactly one, if `oneOf` says that and nothing else. */
+export function alternativesOf({ oneOf }: RJSFSchema): string[] | null {
+  const names = oneOf?.map((each) => {
+    const { required, ...others } = each as RJSFSchema
+    const isBare = Object.keys(others).length === 0 && required?.length === 1
+    return isBare ? required[0] : undefined
+  })
+  const found = names?.filter((each) => each !== undefined)
+  return found && found.length > 1 && found.length === names?.length ? found : null
+}
+
+/** The schema with `chosen` alone of its alternatives, and what goes with it. */
+export function withAlternative(
+  schema: RJSFSchema,
+  alternatives: readonly string[],
+  chosen: string,
+): RJSFSchema {
+  const needs = (schema.dependentRequired ?? {}) as Record<string, string[] | undefined>
+  const isShown = (name: string): boolean =>
+    name === chosen ||
+    (!alternatives.includes(name) &&
+      (needs[name] ?? []).every((each) => each === chosen || !alternatives.includes(each)))
+  const properties = Object.entries(schema.properties ?? {}).filter(([name]) => isShown(name))
+  return {
+    ...schema,
+    oneOf: undefined,
+    dependentRequired: undefined,
+    required: [...new Set([...(schema.required ?? []), chosen])],
+    properties: Object.fromEntries(properties),
+  } as RJSFSchema
 }
 
 function withoutDefaults(value: unknown, isMap = false): unknown {

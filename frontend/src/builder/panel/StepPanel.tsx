@@ -1,12 +1,13 @@
-import type { RJSFSchema } from '@rjsf/utils'
+import type { RJSFSchema, UiSchema } from '@rjsf/utils'
 import { Copy, Trash2 } from 'lucide-react'
 import { useMemo, useState } from 'react'
+import type { NodeTypeView } from '@/api/types'
 import { Button } from '@/components/Button'
 import { type DocumentNode, findNode, isNodeId, isObject, type JsonObject } from '@/model/document'
 import type { NodeFields } from '@/model/edits'
 import { documentOf, useBuilder } from '@/store/builder'
 import { faultPlace } from '../faults'
-import { ConfigForm } from '../form/ConfigForm'
+import { AlternativeForm } from '../form/AlternativeForm'
 import { AnyField, CommitLine, Field, TextLine } from '../form/fields'
 import { iconOf, type Kinds } from '../kinds'
 import type { LoopRequest } from '../LoopQuestion'
@@ -77,12 +78,7 @@ export function StepPanel({ node, kinds, onLoop }: StepPanelProps) {
           ))}
       </div>
       <Section title={text.panel.settings}>
-        <Settings
-          node={node}
-          schema={kind?.config_schema as RJSFSchema | undefined}
-          faults={faults}
-          onChange={(config) => set({ config })}
-        />
+        <Settings node={node} kind={kind} faults={faults} onChange={(config) => set({ config })} />
       </Section>
       <Section title={text.panel.connections}>
         <Connections node={node} kinds={kinds} onLoop={onLoop} />
@@ -143,14 +139,21 @@ function IdField({ node }: { node: DocumentNode }) {
   )
 }
 
+/** Built-in types some of whose settings no plain form can ask for. */
+const FIELDS: Readonly<Record<string, UiSchema>> = {
+  map: { run: { 'ui:field': 'MapBody' }, on_item_error: { 'ui:field': 'ItemErrors' } },
+  workflow: { name: { 'ui:field': 'WorkflowName' } },
+}
+
 interface SettingsProps {
   node: DocumentNode
-  schema: RJSFSchema | undefined
+  kind: NodeTypeView | undefined
   faults: Fault[]
   onChange: (config: JsonObject) => void
 }
 
-function Settings({ node, schema, faults, onChange }: SettingsProps) {
+function Settings({ node, kind, faults, onChange }: SettingsProps) {
+  const schema = kind?.config_schema as RJSFSchema | undefined
   const own = useMemo(
     () =>
       faults
@@ -159,7 +162,7 @@ function Settings({ node, schema, faults, onChange }: SettingsProps) {
     [faults],
   )
   const config = node.config ?? {}
-  if (!schema) {
+  if (!kind || !schema) {
     return (
       <div className="space-y-2">
         <p className="text-muted-foreground">{text.panel.unknown}</p>
@@ -175,13 +178,7 @@ function Settings({ node, schema, faults, onChange }: SettingsProps) {
   if (Object.keys(schema.properties ?? {}).length === 0 && !schema.additionalProperties) {
     return <p className="text-muted-foreground">{text.panel.noSettings}</p>
   }
-  return (
-    <ConfigForm
-      schema={schema}
-      value={config}
-      faults={own}
-      onChange={onChange}
-      idPrefix={`config-${node.id}`}
-    />
-  )
+  const form = { value: config, faults: own, onChange, idPrefix: `config-${node.id}` }
+  const fields = kind.builtin ? FIELDS[node.type] : undefined
+  return <AlternativeForm {...form} schema={schema} {...(fields ? { fields } : {})} />
 }

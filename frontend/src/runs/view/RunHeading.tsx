@@ -34,7 +34,11 @@ export function RunHeading({ run, asks }: RunHeadingProps) {
           {run.workflow}
         </Link>
         <span className="ml-1.5 font-normal text-muted-foreground">
-          {run.version === null ? text.common.draft : text.common.version(run.version)}
+          {run.version !== null
+            ? text.common.version(run.version)
+            : run.parent
+              ? ''
+              : text.common.draft}
         </span>
       </h1>
       <span className="hidden shrink-0 items-center font-mono text-muted-foreground text-xs sm:flex">
