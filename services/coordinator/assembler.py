@@ -11,6 +11,7 @@ from minuet.ir.run_state import RunState
 from minuet.ir.transition import Limits, Token, Transition
 from minuet.model.event import CommitRecord, TransitionRecord
 from minuet.model.signal import Continue
+from minuet.model.token import Outcome
 
 from .pages import make_pages
 
@@ -71,9 +72,13 @@ class Assembler:
         for stop in transition.stops:
             signals.append([("k", b"stop"), ("s", _encode(stop))])
         for token, outcome in transition.done:
-            text = _encode(outcome)
-            self._bytes += len(text)
-            signals.append([("k", b"done"), (token, text)])
+            self.tell_parent(token, outcome)
+
+    def tell_parent(self, token: str, outcome: Outcome) -> None:
+        """How a child run of the node that waits under this token id ended."""
+        text = _encode(outcome)
+        self._bytes += len(text)
+        self._commit.signals.append([("k", b"done"), (token, text)])
 
     def _add_run(self, state: RunState, transition: Transition, replace: bool) -> None:
         events = _encode(transition.events)

@@ -33,7 +33,8 @@ class Batch:
     """Signals of partition `p`, grouped by run in order of arrival. `cursor` is the last entry.
 
     `poison` holds entries that cannot be decoded, with the reason. `archived` and `forget` name
-    runs whose keys shrink or go.
+    runs whose keys shrink or go. `stillborn` is filled while runs are loaded: runs that cannot
+    be started, with the reason.
     """
 
     p: int
@@ -46,6 +47,7 @@ class Batch:
     archived: dict[str, Archived] = field(default_factory=dict)
     forget: set[str] = field(default_factory=set)
     poison: list[tuple[Fields, str]] = field(default_factory=list)
+    stillborn: dict[str, str] = field(default_factory=dict)
 
     def patches(self) -> list[tuple[str, str]]:
         """(run, digest of the IR) of every patch command."""

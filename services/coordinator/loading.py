@@ -36,7 +36,8 @@ class Loader:
         and that stay absent nonetheless.
 
         A run that neither Redis knows nor the batch starts stays absent; so does one that ended,
-        and one whose IR no store has. One that cannot be read is poison of the batch.
+        and one whose IR no store has. One that cannot be read is poison of the batch. A child run
+        that cannot be started for such a reason is noted as stillborn: nobody else would tell.
         """
         missing = [run for run in batch.runs if run not in partition.states]
         heads: dict[str, Head] = {}
@@ -50,9 +51,13 @@ class Loader:
                     await self._from_redis(partition, run, heads[run], loaded.fields)
                 elif run in batch.starts:
                     await self._fresh(partition, batch.starts[run])
+                    if run not in partition.states:
+                        batch.stillborn[run] = "no store has its compiled document"
             except _UNREADABLE as exc:
                 reason = f"the run cannot be read: {type(exc).__name__}: {exc}"
                 batch.poison.append(([("k", b"run"), ("run", run.encode())], reason))
+                if loaded is None:
+                    batch.stillborn[run] = reason
         return {run: head for run, head in heads.items() if run not in partition.states}
 
     async def load_wanted(self, partition: OwnedPartition, batch: Batch) -> None:

@@ -15,6 +15,8 @@ from minuet.ir.run_state import RunState
 from minuet.ir.transition import Completion, RunInput
 from minuet.model.errors import Overloaded, StoreUnavailable
 from minuet.model.signal import Start
+from minuet.model.status import ERROR
+from minuet.model.token import Failure, Outcome
 
 from . import metrics
 from .assembler import Assembler
@@ -215,6 +217,12 @@ class BatchRouter:
             metrics.DROPPED.labels(type(given).__name__.lower()).inc()
 
     def _finish(self, partition: OwnedPartition, batch: Batch, assembler: Assembler) -> None:
+        for run, reason in batch.stillborn.items():
+            if (parent := batch.starts[run].parent) is not None:
+                message = f"run {run} could not start: {reason}"
+                failure = Failure("child_failed", message, retryable=False, cause="internal_error")
+                outcome = Outcome(ERROR, failure=failure, item=parent.item)
+                assembler.tell_parent(parent.token, outcome)
         # Postgres has its end: should Redis have gone back to a time when it lived, that is past.
         for run in batch.archived:
             partition.states.pop(run, None)

@@ -1,4 +1,4 @@
-"""Child runs that nobody accepted: their first event says how they were started."""
+"""Child runs that nobody accepted: the event that begins one says how it was started."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from minuet.model.signal import Start
 from minuet.store.history import RunHead
 
 from .chain import Recordable
+
+BEGINNING = ("run.started", "run.ended")  # ended: one that could not be routed at all
 
 
 class _Data(msgspec.Struct):
@@ -33,7 +35,7 @@ def born(batch: Iterable[Recordable], heads: Mapping[str, RunHead]) -> list[Star
         if record.run in heads or record.first_seq != 1 or record.run in starts:
             continue
         for event in _decode_events(record.events):
-            if event.type == "run.started":
+            if event.type in BEGINNING:
                 start = _decode_data(event.data).start
                 if start is not None and start.parent is not None and start.run == record.run:
                     starts[record.run] = start

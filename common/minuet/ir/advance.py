@@ -95,11 +95,14 @@ def reinstate(
 def abort(state: RunState, message: str) -> Transition:
     """Fail a run that cannot be routed, with `internal_error`; its live tokens are cancelled and
     nothing is undone. A run that never started counts as started: its command 0 is answered by this
-    end."""
+    end; that of a child run says how it was started, because nothing else does."""
     state.cmd = max(0, state.cmd)
     step = _Inputs(state, 0, DEFAULT_LIMITS)
+    is_unheard_of = state.start.parent is not None and state.seq == 0
     step.cancel_nodes(state.frontier.live_nodes())
     step.end(RunStatus.FAILED, error={"code": "internal_error", "message": message})
+    if is_unheard_of:
+        step.transition.events[-1].data["start"] = state.start
     step.settle()
     step.transition.started = state.seq == len(step.transition.events)
     return step.transition

@@ -10,7 +10,7 @@ from minuet.model.state import Ending, Rest
 from minuet.model.status import ERROR, NodeStatus, RunStatus
 from minuet.model.token import CasRef, Failure, Outcome
 
-from .children import stored_value
+from .children import running, stored_value
 from .edges import ExpressionFailed
 from .outputs import render_outputs
 from .spawning import SpawningStep
@@ -124,8 +124,9 @@ class EndingStep(SpawningStep):
         """Nodes that somebody works at: a worker, or child runs."""
         spawning = (
             index
-            for id in self.state.rest.children
+            for id, children in self.state.rest.children.items()
             if self.frontier.cell(index := self.plan.index[id])[0] == NodeStatus.WAITING
+            and running(children)
         )
         return {*self.frontier.nodes_in(NodeStatus.READY), *spawning}
 

@@ -50,7 +50,7 @@ class RunState:
         self.armed_inline: list[int] = []
         self.missing: set[str] = set()
         self.rest = Rest()
-        self.items: dict[int, Sequence[Any]] = {}
+        self.items: dict[str, Sequence[Any]] = {}
         self.wanted: set[str] = set()
         self.blobs: dict[str, bytes | None] = {}
 
@@ -148,7 +148,7 @@ class RunState:
         """The node's child runs are no longer its own; whether it had any. Drops the results of
         their items."""
         id = self.plan.nodes[index].id
-        self.items.pop(index, None)
+        self.items.pop(id, None)
         children = self.rest.children.pop(id, None)
         if children is None:
             return False
@@ -192,7 +192,8 @@ class RunState:
         state.load_head(snapshot.head)
         state.load_nodes(snapshot.nodes)
         state.outputs = dict(snapshot.outputs)
-        state.rest = snapshot.rest
+        # A copy: the snapshot may be needed again, and `advance` changes what stands in `rest`.
+        state.rest = msgspec.json.decode(msgspec.json.encode(snapshot.rest), type=Rest)
         return state
 
     @classmethod

@@ -70,12 +70,15 @@ class SpawningStep(PumpingStep):
                 break
             try:
                 start = self._start_if_ready(node, children.next)
-                if start is None:
-                    break
             except ExpressionFailed as failed:
                 self._spawned(node, children, first)
                 self._refuse_item(node, children, str(failed))
-                return
+                if self.state.rest.children.get(node.id) is not children:
+                    return  # the node ended by that
+                first = children.next
+                continue
+            if start is None:
+                break
             children.next += 1
             self.transition.starts.append(start)
             self.used_bytes += len(bytes(start.inputs))
@@ -91,6 +94,7 @@ class SpawningStep(PumpingStep):
     def _refuse_item(self, node: NodePlan, children: Children, reason: str) -> None:
         """The inputs of the next item cannot be made: it fails without a run."""
         failure = Failure("expression", reason, retryable=False)
+        self.inline_steps += 1
         if not node.maps:
             self.give_up(node, failure, None)
             return
@@ -104,15 +108,15 @@ class SpawningStep(PumpingStep):
         NeedsBlob."""
         if not node.maps:
             return (None,)
-        if node.index not in self.state.items:
+        if node.id not in self.state.items:
             iteration = self.frontier.cell(node.index)[3]
             context = self.values.context(node.items.paths, iteration=iteration)
             try:
                 found = node.items.evaluate(context)
             except ExpressionError as exc:
                 raise ExpressionFailed(f"items `{node.items.text}`: {exc}") from exc
-            self.state.items[node.index] = _as_items(node, found)
-        return self.state.items[node.index]
+            self.state.items[node.id] = _as_items(node, found)
+        return self.state.items[node.id]
 
     def _start_if_ready(self, node: NodePlan, item: int) -> Start | None:
         """None if a blob is needed first. Raises ExpressionFailed."""
@@ -142,6 +146,7 @@ class SpawningStep(PumpingStep):
             document=given.document,
             deadline_at=self.state.deadline_at or None,
             returns=node.node.returns if not node.maps else [],
+            priority=start.priority,
         )
 
     def _inputs(self, node: NodePlan, item: int) -> msgspec.Raw:
@@ -170,8 +175,12 @@ class SpawningStep(PumpingStep):
     def child_ended(self, node: NodePlan, outcome: Outcome) -> bool:
         """A child run of a live node ended; False if that is known already."""
         children = self.state.rest.children.get(node.id)
+        if children is None:
+            return False
+        if node.maps and outcome.item is None:
+            return self._nameless_ended(node, outcome)
         item = outcome.item or 0
-        if children is None or not kids.is_live(children, item):
+        if not kids.is_live(children, item):
             return False
         if self.frontier.cell(node.index)[0] == NodeStatus.CANCELLING:
             self._let_go(node, children, item, outcome)
@@ -184,6 +193,16 @@ class SpawningStep(PumpingStep):
             else:
                 stored = Stored(outcome.output, outcome.output_ref, outcome.values)
                 self.finish(node, NodeStatus.SUCCEEDED, SUCCESS, stored, outcome)
+        return True
+
+    def _nameless_ended(self, node: NodePlan, outcome: Outcome) -> bool:
+        """An end that could not be read tells not of which item it is: without it the node would
+        wait for ever, so it fails."""
+        if outcome.failure is None or self.frontier.cell(node.index)[0] != NodeStatus.WAITING:
+            return False
+        self.drop_wait(node.index)
+        self.stop_children(node.index)
+        self.give_up(node, outcome.failure, None)
         return True
 
     def _let_go(self, node: NodePlan, children: Children, item: int, outcome: Outcome) -> None:

@@ -37,9 +37,9 @@ class LiveParent(msgspec.Struct, frozen=True):
 _INSERT = """
 with new as (
   insert into runs (id, tenant, partition, workflow, version, document_digest, ir_digest, status,
-    principal, accepted_at, relayed_at, inputs, traceparent, parent_run, child)
+    principal, accepted_at, relayed_at, inputs, traceparent, parent_run, child, priority)
   select n.id, p.tenant, p.partition, n.workflow, n.version, n.document, n.ir, 0, p.principal,
-    n.accepted_at, n.accepted_at, n.inputs, n.traceparent, p.id, n.child::jsonb
+    n.accepted_at, n.accepted_at, n.inputs, n.traceparent, p.id, n.child::jsonb, p.priority
   from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[],
     $7::timestamptz[], $8::bytea[], $9::text[], $10::text[])
     as n (id, parent, workflow, version, document, ir, accepted_at, inputs, traceparent, child)
@@ -53,11 +53,10 @@ select id, 0, 'start', '{}'::jsonb, principal, accepted_at from new
 
 
 async def insert_children(c: Connection, starts: Iterable[Start]) -> None:
-    """Write the rows of child runs, those of parents first. One whose parent nobody knows is left
-    out, one that stands already stays as it is."""
+    """Write the rows of child runs, those of parents first. One that stands already stays as it is;
+    one whose parent nobody knows, or that names itself as its ancestor, is left out."""
     left = {start.run: start for start in starts if start.parent is not None}
-    while left:
-        ready = [start for start in left.values() if _parent(start) not in left]
+    while ready := [start for start in left.values() if _parent(start) not in left]:
         await _insert(c, ready)
         for start in ready:
             del left[start.run]

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from minuet.ir.advance import reinstate
+from minuet.ir.advance import advance, reinstate
 from minuet.ir.compile import compile_document
 from minuet.ir.run_state import RunState
-from minuet.ir.transition import Limits
+from minuet.ir.transition import Completion, Limits
 from minuet.model.ids import is_run_id
-from minuet.model.signal import Command
+from minuet.model.signal import Command, Start
 from minuet.model.status import NodeStatus, RunStatus
 from minuet.model.token import Failure, Outcome, TaskToken
 
@@ -215,6 +215,98 @@ def test_late_and_repeated_ends_of_children_count_once() -> None:
         family._done(f"{ROOT}/fan/1/1", Outcome(output=msgspec.Raw(b"1"), item=item))
     family.play()
     assert family.runs[ROOT].seq == before
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(tokens=2, inline_steps=1)])
+def test_items_whose_inputs_cannot_be_made_fail_one_by_one(limits: Limits) -> None:
+    family = Family(doubled, limits)
+    document = mapped("6", on_item_error="collect", max_parallel=2)
+    run = document["nodes"][0]["config"]["run"]
+    document["nodes"][0]["config"]["run"] = {**run, "inputs": {"item": "${[7, 8][index % 3]}"}}
+    family.start(family.save(document))
+    outputs = end_of(family)["outputs"]
+    assert outputs["results"] == [14, 16, None, 14, 16, None]
+    assert [(each["item"], each["code"]) for each in outputs["errors"]] == [
+        (2, "expression"), (5, "expression"),
+    ]  # fmt: skip
+    family.check_history()
+
+
+def test_map_none_of_whose_items_can_start_ends() -> None:
+    family = Family(doubled)
+    document = mapped("3000", on_item_error="collect")
+    run = document["nodes"][0]["config"]["run"]
+    document["nodes"][0]["config"]["run"] = {**run, "inputs": {"item": "${[][index]}"}}
+    document["outputs"] = {"failed": "${nodes.fan.output.failed}"}
+    family.start(family.save(document))
+    assert end_of(family)["outputs"]["failed"] == 3000
+    assert not family.children()
+    family.check_history()
+
+
+def test_map_without_a_live_child_is_cancelled_at_once() -> None:
+    """Paused before its first item: nobody would tell that it let go."""
+    family = Family(doubled)
+    start = Start(ROOT, "t", family.save(mapped("3")), "root", accepted_at=0)
+    family.runs[ROOT] = state = RunState(family.plans[start.ir], start)
+    family.starts[ROOT] = start
+    made = advance(state, [start], 0, Limits(tokens=0))
+    family.events[ROOT] = made.events
+    family.timers = dict(made.timers_add)
+    assert state.rest.children["fan"].next == 0
+    family.give(ROOT, Command(ROOT, 1, "cancel"))
+    family.play()
+    assert state.status is RunStatus.CANCELLED
+    family.check_history()
+
+
+def test_end_that_cannot_be_read_fails_the_map_and_no_other_item() -> None:
+    family = Family(lambda _: None)
+    state = family.start(family.save(mapped("3")))
+    broken = Outcome("error", failure=Failure("bad_result", "no JSON", retryable=False))
+    family._done(f"{ROOT}/fan/1/1", broken)
+    family.play()
+    assert state.status is RunStatus.FAILED
+    assert end_of(family)["error"]["code"] == "bad_result"
+    assert "node.item" not in [event.type for event in family.events[ROOT]]
+    assert all(each.status.ended for each in family.children())
+    family.check_history()
+
+
+def test_items_stay_with_their_map_when_a_patch_moves_it() -> None:
+    """A patch numbers the nodes anew."""
+    family = Family(lambda token: doubled(token) if value_of(token) < 10 else None)
+    first = mapped("inputs.a", max_parallel=1)
+    config = mapped("inputs.b", max_parallel=1)["nodes"][0]["config"]
+    other = {"id": "other", "type": "map", "config": config}
+    first["nodes"].append(other)
+    state = family.start(family.save(first), {"a": [10, 1], "b": [20, 2]})
+    patched = {**first, "nodes": [other, {"id": "new", "type": "task"}, first["nodes"][0]]}
+    patched["edges"] = [{"from": "other", "to": "new"}]
+    plan = family.plans[family.save({**patched, "name": "mapped"})]
+    assert plan.index != state.plan.index
+    data = {"patch": "p", "base": state.plan.digest, "ir": plan.digest, "by": "x"}
+    made = advance(state, [Command(ROOT, 1, "patch", data=data)], 0, plans={plan.digest: plan})
+    assert [event.type for event in made.events] == ["patch.applied"]
+    for node in ("fan", "other"):
+        done = Completion(node, 1, 1, Outcome(output=msgspec.Raw(b"0"), item=0))
+        made = advance(state, [done], 0)
+        [start] = made.starts
+        item = {"fan": 1, "other": 2}[node]
+        assert msgspec.json.decode(start.inputs) == {"item": item, "index": 1}
+
+
+def test_state_is_restored_twice_from_one_snapshot() -> None:
+    family = Family(lambda _: None)
+    state = family.start(family.save(mapped("3", max_parallel=3)))
+    children: dict[str, Outcome | None] = {child.run: None for child in family.children()}
+    children[family.children()[1].run] = Outcome(output=msgspec.Raw(b"8"), item=1)
+    snapshot = state.snapshot()
+    made = []
+    for _ in range(2):
+        restored = RunState.from_snapshot(state.plan, snapshot)
+        made.append([each.type for each in reinstate(restored, 0, children=children).events])
+    assert made == [["warning", "node.item"]] * 2
 
 
 def test_restored_parent_takes_over_what_history_knows() -> None:
