@@ -215,6 +215,26 @@ def test_a_run_that_is_being_undone(suite_rig: Rig) -> None:
     assert suite_rig.wait(run)["status"] == "failed"
 
 
+def test_child_runs_lead_to_what_they_wait_for(suite_rig: Rig) -> None:
+    r = suite_rig
+    body = {"nodes": [{"id": "hear", "type": "wait", "config": {"message": "go"}}], "edges": []}
+    run = r.start(one("fans-out", "map", {"items": "[1, 2, 3]", "run": body}))
+
+    def all_started() -> Json | None:
+        found = reason_of(r, run, "n", "child")
+        return found if len(found["runs"]) == 3 else None
+
+    found = until(all_started, "three child runs")
+    assert found["text"] == "It waits for its child runs: 0 of 3 have ended."
+    first, *others = found["runs"]
+    until(lambda: r.http.get(f"/runs/{first}").status_code == 200, "the child run is recorded")
+    reason_of(r, first, "hear", "message")
+    assert r.http.post(f"/runs/{first}/messages/go", json={}).status_code == 200
+    until(lambda: reason_of(r, run, "n", "child")["runs"] == others, "one has ended")
+    r.http.post(f"/runs/{run}/cancel")
+    assert r.wait(run)["status"] == "cancelled"
+
+
 def test_the_command_tells_it_too(suite_rig: Rig) -> None:
 
     run = suite_rig.start(one("told", "wait", {"message": "paid"}))

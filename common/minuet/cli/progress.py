@@ -62,7 +62,8 @@ class Progress:
     def _cancelling(self) -> None:
         """The rest was cancelled by events of its own before."""
         for row in self.rows.values():
-            if row.status in ("ready", "running"):
+            spawned = row.status == "waiting" and row.type in ("map", "workflow")
+            if row.status in ("ready", "running") or spawned:
                 row.status = "cancelling"
 
     def hear(self, item: LiveItem) -> None:

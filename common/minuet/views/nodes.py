@@ -47,10 +47,11 @@ class NodeViews:
                     self.ended_seq[view.id] = self.seq
 
     def _cancelling(self) -> None:
-        """Their workers are to let go of what was dispatched; the rest has ended by now."""
+        """Their workers, or child runs, are to let go; the rest has ended by now."""
         for view in self.views:
-            if view.status == "ready":
-                view.status = "cancelling"
+            spawned = view.status == "waiting" and view.type in ("map", "workflow")
+            if view.status == "ready" or spawned:
+                view.status, view.due_at = "cancelling", None
 
 
 def _ready(view: NodeView, data: dict[str, Any], at: datetime) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from minuet.model.status import NodeStatus, RunStatus
 from minuet.views.blockers import MOVING, Blocker, BlockerGroup, Blockers, Kind
 
-from .facts import Facts, Token
+from .facts import ChildRuns, Facts, Token
 
 LISTED: Final = 200
 CHILD_TYPES: Final = frozenset({"map", "workflow"})
@@ -144,15 +144,22 @@ def _waiting(token: Token, facts: Facts) -> Blocker:
             message=token.awaits, since=token.since, until=token.due_at,
         )  # fmt: skip
     if token.type in CHILD_TYPES:
-        runs = facts.children.get(token.node, [])
-        what = f"run {runs[0]}" if len(runs) == 1 else "the runs it started"
-        return _of(token, "child", f"It waits for {what}.", since=token.since, runs=runs)
+        return _child(token, facts)
     if token.inline:
         return _of(
             token, "timer", "It waits for a time to come.", since=token.since, until=token.due_at
         )
     text = "Its worker handed it to another system and waits for the answer."
     return _of(token, "handed_over", text, since=token.since, until=token.due_at)
+
+
+def _child(token: Token, facts: Facts) -> Blocker:
+    children = facts.children.get(token.node, ChildRuns([], 0, 0))
+    if children.count == 1 and children.runs:
+        text = f"It waits for run {children.runs[0]}."
+    else:
+        text = f"It waits for its child runs: {children.ended} of {children.count} have ended."
+    return _of(token, "child", text, since=token.since, runs=children.runs)
 
 
 def _asked(token: Token, facts: Facts) -> Blocker:
@@ -168,11 +175,16 @@ def _asked(token: Token, facts: Facts) -> Blocker:
 
 
 def _cancelling(token: Token, facts: Facts) -> Blocker:
-    worker = facts.held.get(token.id)
-    where = f"until worker {worker} lets go" if worker else "for a worker to take it from the line"
+    worker, children = facts.held.get(token.id), facts.children.get(token.node)
+    if children is not None:
+        where = "until its child runs have ended"
+    elif worker is not None:
+        where = f"until worker {worker} lets go"
+    else:
+        where = "for a worker to take it from the line"
     return _of(
         token, "cancelling", f"It is cancelled and waits {where}.",
-        worker=worker, until=facts.stops_at,
+        worker=worker, until=facts.stops_at, runs=children.runs if children is not None else [],
     )  # fmt: skip
 
 

@@ -66,6 +66,16 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class ChildRuns:
+    """Of `count` child runs of a node `ended` have ended, and the first few of those that go on are
+    `runs`."""
+
+    runs: list[str]
+    ended: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeyLine:
     """The line of a concurrency key: the runs that hold it, and this run's place behind them."""
 
@@ -79,7 +89,7 @@ class Facts:
     """`tokens` are the live ones, in the order of the document. Of types with a dispatched token is
     known: `held` (token id -> worker), `positions` (token id -> place in line, from 1), and which
     are `long_lines`, not read to their end. `began` is by token id, `questions` and `children`
-    (runs) by node. `in_redis`: the owner's state was there; `owned`: there is an owner. `out`
+    by node. `in_redis`: the owner's state was there; `owned`: there is an owner. `out`
     counts the tokens that were dispatched, of at most `max_parallel`."""
 
     id: str
@@ -95,7 +105,7 @@ class Facts:
     long_lines: Set[str] = frozenset()
     began: Mapping[str, Started] = field(default_factory=dict)
     questions: Mapping[str, Question] = field(default_factory=dict)
-    children: Mapping[str, list[str]] = field(default_factory=dict)
+    children: Mapping[str, ChildRuns] = field(default_factory=dict)
     max_parallel: int = 1000
     out: int = 0
     paused: Order | None = None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from minuet.bus.api import Loaded, TaskLine, WorkerInfo
+from minuet.ir.children import live_items, running
+from minuet.model.ids import child_run_id
 from minuet.model.ir import Ir, IrNode
 from minuet.model.signal import Start
 from minuet.model.state import Head, NodeRecord, Rest
@@ -27,10 +30,11 @@ from ..definitions import Definitions
 from ..ports import Bus
 from ..runs.service import Runs
 from .decide import blockers
-from .facts import Facts, KeyLine, Load, Order, Question, Started, Token
+from .facts import ChildRuns, Facts, KeyLine, Load, Order, Question, Started, Token
 
 LINE_ENTRIES: Final = 5_000
 QUESTIONS: Final = 1_000
+CHILDREN: Final = 10
 DISPATCHED: Final = frozenset({NodeStatus.READY, NodeStatus.CANCELLING})
 
 
@@ -119,6 +123,7 @@ class WhyNot:
             long_lines={type for type, line in lines.items() if not line.is_whole},
             began=await self._began(row.id),
             questions=await self._questions(principal, row.id, tokens),
+            children=children_of(tokens, state.rest),
             max_parallel=ir.max_parallel,
             out=sum(token.status in DISPATCHED for token in tokens),
             paused=await self._pause_of(row.id, state.head),
@@ -168,6 +173,17 @@ def live_tokens(
         record = nodes.get(node.id)
         if record is not None and record.status.live:
             yield _token(run, node, record, views.get(node.id))
+
+
+def children_of(tokens: Iterable[Token], rest: Rest) -> dict[str, ChildRuns]:
+    """By node; of each the first child runs that go on."""
+    found: dict[str, ChildRuns] = {}
+    for token in tokens:
+        if (children := rest.children.get(token.node)) is not None:
+            runs = [child_run_id(token.id, n) for n in islice(live_items(children), CHILDREN)]
+            ended = children.next - running(children)
+            found[token.node] = ChildRuns(runs, ended, children.count)
+    return found
 
 
 def _token(run: str, node: IrNode, record: NodeRecord, view: NodeView | None) -> Token:

@@ -10,12 +10,14 @@ import msgspec
 import pytest
 
 from minuet.bus.api import TaskLine, WorkerInfo
+from minuet.model.ids import child_run_id
 from minuet.model.ir import Ir, IrNode, IrRetry
 from minuet.model.node_type import NodeType
-from minuet.model.state import NodeRecord
+from minuet.model.state import Children, NodeRecord, Rest
 from minuet.model.status import NodeStatus, RunStatus
 from minuet.services.orchestrator.blockers.decide import LISTED, blockers, reason, run_reason
 from minuet.services.orchestrator.blockers.facts import (
+    ChildRuns,
     Facts,
     KeyLine,
     Load,
@@ -24,10 +26,16 @@ from minuet.services.orchestrator.blockers.facts import (
     Started,
     Token,
 )
-from minuet.services.orchestrator.blockers.service import live_tokens, loads_of, positions_of
+from minuet.services.orchestrator.blockers.service import (
+    children_of,
+    live_tokens,
+    loads_of,
+    positions_of,
+)
 from minuet.views.blockers import Blocker
 from minuet.views.schemas import NodeView
 
+RUN = "0-01k8vz4m0q7s2x9c5d6f7g8h9j"
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
 TOKEN = Token("0-r/n/1/1", "n", "http", NodeStatus.READY)
@@ -112,9 +120,14 @@ def test_a_message_is_named() -> None:
 def test_timers_children_and_hand_overs_are_told_apart() -> None:
     timer = why(replace(WAITING, type="wait", inline=True))
     assert (timer.kind, timer.until) == ("timer", LATER)
-    child = why(replace(WAITING, type="workflow"), children={"n": ["0-c"]})
+    one = {"n": ChildRuns(["0-c"], 0, 1)}
+    child = why(replace(WAITING, type="workflow"), children=one)
     assert (child.kind, child.runs, child.text) == ("child", ["0-c"], "It waits for run 0-c.")
-    assert why(replace(WAITING, type="map")).kind == "child"
+    many = {"n": ChildRuns(["0-c", "0-d"], 7, 40)}
+    mapped = why(replace(WAITING, type="map"), children=many)
+    assert mapped.text == "It waits for its child runs: 7 of 40 have ended."
+    stopping = why(replace(WAITING, status=NodeStatus.CANCELLING), children=many)
+    assert (stopping.kind, stopping.runs) == ("cancelling", ["0-c", "0-d"])
     assert why(WAITING).kind == "handed_over"
 
 
@@ -241,6 +254,14 @@ def test_live_tokens_are_read_from_the_owners_state() -> None:
 
 def replace_gen(view: NodeView) -> NodeView:
     return NodeView(view.id, view.type, view.status, gen=1, error=view.error)
+
+
+def test_child_runs_are_named_by_token_and_item() -> None:
+    token = replace(TOKEN, status=NodeStatus.WAITING, type="map", id=f"{RUN}/n/1/1")
+    rest = Rest(children={"n": Children(count=9, next=5, low=1, beyond=[3])})
+    found = children_of([token, replace(token, node="other")], rest)
+    ids = [child_run_id(token.id, item) for item in (1, 2, 4)]
+    assert found == {"n": ChildRuns(ids, 2, 9)}
 
 
 def test_loads_add_up_and_places_count_from_one() -> None:

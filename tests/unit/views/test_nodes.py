@@ -33,6 +33,12 @@ STOPPING = [
 ]
 
 
+def test_who_waits_for_child_runs_is_cancelling_too() -> None:
+    views = NodeViews(Ir("w", [IrNode("sub", "workflow"), IrNode("map", "map")], []))
+    views.apply(1, 1_000, [event("node.waiting", "sub", child="0-c"), *STOPPING[1:]])
+    assert [view.status for view in views.views] == ["cancelling", "pending"]
+
+
 def test_what_was_dispatched_is_cancelling_until_its_worker_lets_go() -> None:
     assert statuses(BEFORE, STOPPING) == {
         "done": "succeeded", "busy": "cancelling", "asked": "cancelled", "later": "pending",
