@@ -107,3 +107,10 @@ async def talkative(ctx: Context) -> None:
 async def fail_hard(message: str) -> None:
     """Fail, for good after the last attempt."""
     raise ValueError(message)
+
+
+@node("e2e.heedless", effect="idempotent", timeout="20s")
+def heedless(ctx: Context, ms: int) -> None:
+    """A plain function that takes `ms`, wanted or not, then leaves a line."""
+    time.sleep(ms / 1000)
+    note(ctx, "ran")

@@ -165,7 +165,7 @@ class Rig:
         return Counter((node, word) for of, node, _, word in lines if of == run)
 
     def until_noted(self, run: str, node: str, word: str, timeout_s: float = 20.0) -> None:
-        until(lambda: self.ledger_of(run)[node, word], f"{node} {word}", timeout_s)
+        until(lambda: self.ledger_of(run)[node, word] > 0, f"{node} {word}", timeout_s)
 
     def until_node(self, run: str, node: str, status: str) -> Json:
         def shown() -> Json | None:
