@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { X } from 'lucide-react'
+import { RotateCcw, X } from 'lucide-react'
 import { useMemo, useState } from 'react'
 import { nodeQuery } from '@/api/run'
 import { Button, buttonLook } from '@/components/Button'
@@ -40,11 +40,13 @@ interface NodeInspectorProps {
   loops: readonly Loop[]
   mark: PatchMark | undefined
   onClose: () => void
+  /** Null: the run cannot be run again. */
+  onRetry: (() => void) | null
 }
 
 /** Everything about one node. Opens on what a person comes for: its error, or its output. */
 export function NodeInspector(props: NodeInspectorProps) {
-  const { id, docNode, live, mark, onClose, events, loops } = props
+  const { id, docNode, live, mark, onClose, onRetry, events, loops } = props
   const [chosen, setChosen] = useState<Tab | null>(null)
   const [past, setPast] = useState<number | null>(null)
   const type = docNode?.type ?? props.node?.type ?? ''
@@ -84,6 +86,18 @@ export function NodeInspector(props: NodeInspectorProps) {
           </span>
         ) : null}
         <span className="flex-1" />
+        {onRetry ? (
+          <Button
+            look="ghost"
+            size="icon"
+            className="size-6"
+            aria-label={text.run.retry.here}
+            title={text.run.retry.here}
+            onClick={onRetry}
+          >
+            <RotateCcw />
+          </Button>
+        ) : null}
         <Executions of={executions} value={past} onChange={setPast} />
         <Button
           look="ghost"

@@ -45,6 +45,18 @@ export function RunHeading({ run, asks }: RunHeadingProps) {
         <span title={run.id}>{shortId(run.id)}</span>
         <CopyButton value={run.id} label={text.run.copyId} />
       </span>
+      {run.retry_of ? (
+        <span className="hidden shrink-0 text-muted-foreground text-xs lg:inline">
+          {text.run.retryOf}{' '}
+          <Link
+            to="/runs/$runId"
+            params={{ runId: run.retry_of }}
+            className="font-mono hover:underline"
+          >
+            {shortId(run.retry_of)}
+          </Link>
+        </span>
+      ) : null}
       <span className="hidden shrink-0 items-center gap-3 text-muted-foreground text-xs md:flex">
         <span>
           {text.run.started} <RelativeTime at={run.started_at ?? run.accepted_at} now={now} />

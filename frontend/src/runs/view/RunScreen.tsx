@@ -16,7 +16,8 @@ import { BlockerList } from './BlockerList'
 import { EventList } from './EventList'
 import { LinkStrip } from './LinkStrip'
 import { NodeInspector } from './NodeInspector'
-import { RunActions } from './RunActions'
+import { type RetryRequest, RetryRun } from './RetryRun'
+import { mayRetry, RunActions } from './RunActions'
 import { RunBanner } from './RunBanner'
 import { RunHeading } from './RunHeading'
 import { RunInspector } from './RunInspector'
@@ -31,6 +32,7 @@ export function RunScreen({ first }: { first: RunView }) {
   const { state, link, heardAt } = useRunFeed(first)
   const [view, setView] = useState<View>('graph')
   const [selected, setSelected] = useState<string | null>(null)
+  const [retry, setRetry] = useState<RetryRequest | null>(null)
   const { run } = state
   const isOpen = !runHasEnded(state)
   const document = useQuery(runDocumentQuery(run.id, state.digest))
@@ -61,7 +63,7 @@ export function RunScreen({ first }: { first: RunView }) {
     <Page
       title={text.run.title(run.workflow)}
       heading={<RunHeading run={run} asks={isOpen && (asked.data?.items.length ?? 0) > 0} />}
-      actions={<RunActions run={run} />}
+      actions={<RunActions run={run} onRetry={() => setRetry({ from: null })} />}
     >
       <div className="flex h-full flex-col">
         <LinkStrip link={link} heardAt={heardAt} />
@@ -113,11 +115,13 @@ export function RunScreen({ first }: { first: RunView }) {
                 loops={loops}
                 mark={marks.get(selected)}
                 onClose={() => setSelected(null)}
+                onRetry={mayRetry(run) ? () => setRetry({ from: selected }) : null}
               />
             )
           }
         />
       </div>
+      <RetryRun run={run} document={document.data} request={retry} onClose={() => setRetry(null)} />
     </Page>
   )
 }
