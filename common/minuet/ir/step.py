@@ -69,7 +69,9 @@ class Step:
         if node.decides:
             iteration = self.frontier.cell(node.index)[3]
             try:
-                again = node.closes and goes_round(node, port, self.values, iteration)
+                # A kept loop is over: what was kept is its last round.
+                may_loop = node.closes and not (extra and "reused" in extra)
+                again = may_loop and goes_round(node, port, self.values, iteration)
                 if again and iteration + 1 < node.back.max_iterations:
                     self._go_round(node, status, port, stored, outcome, extra)
                     return
