@@ -253,7 +253,8 @@ def test_cancel_reaches_what_runs(rig: Rig) -> None:
     rig.until_noted(run, "plain", "began")
     rig.until_noted(run, "coroutine", "began")
     answer = rig.http.post(f"/runs/{run}/cancel", json={"reason": "changed my mind"})
-    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    assert answer.status_code == 200
+    assert answer.json()["status"] in ("cancelling", "cancelled")
     rig.until_noted(run, "plain", "cancelled", 5)
     rig.until_noted(run, "coroutine", "interrupted", 5)
     shown = rig.wait(run)
