@@ -100,6 +100,24 @@ describe('a loop that goes round', () => {
     ])
   })
 
+  it('measures every round by itself', () => {
+    const lines: Line[] = [
+      ['node.waiting', 'a', { attempt: 1 }],
+      done('a', 1, { loop: 1 }),
+      ['node.waiting', 'a', { attempt: 1 }, 2],
+    ]
+    const events = history(lines).map((event, index) => ({
+      ...event,
+      time: `2026-03-01T09:3${index}:00Z`,
+    }))
+    const state = foldAll(
+      openRun(FIRST),
+      events.map((event) => ({ kind: 'event', event })),
+    )
+    expect(state.nodes.a).toMatchObject({ gen: 2, started_at: '2026-03-01T09:32:00Z' })
+    expect(state.nodes.a).not.toHaveProperty('output')
+  })
+
   it('keeps what did not change the same object', () => {
     const before = folded(TWICE)
     const after = foldRun(before, {

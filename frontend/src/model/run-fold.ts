@@ -198,7 +198,8 @@ export function newNode(id: string, type = ''): NodeView {
 
 /** The node after one of its events, or null for an event that changes nothing. As the server
  * folds it: common/minuet/views/nodes.py. */
-export function nodeAfter(node: NodeView, event: EventView): NodeView | null {
+export function nodeAfter(before: NodeView, event: EventView): NodeView | null {
+  const node = begun(before, event)
   const data = event.data ?? {}
   const execution = { gen: event.gen ?? 0, attempt: numberOf(data.attempt) ?? node.attempt ?? 0 }
   const base = { ...node, ...execution }
@@ -242,6 +243,13 @@ export function nodeAfter(node: NodeView, event: EventView): NodeView | null {
     default:
       return null
   }
+}
+
+/** The node as an execution finds it: nothing of an earlier round is left. A node that needs no
+ * worker is not told to be ready first. */
+function begun(node: NodeView, { gen = 0 }: EventView): NodeView {
+  if ((gen ?? 0) <= (node.gen ?? 0)) return node
+  return { ...newNode(node.id, node.type), iteration: node.iteration ?? 0 }
 }
 
 function foldLive(state: RunState, live: LiveView): RunState {

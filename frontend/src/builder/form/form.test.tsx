@@ -3,6 +3,7 @@ import userEvent from '@testing-library/user-event'
 import { useState } from 'react'
 import { describe, expect, it, vi } from 'vitest'
 import type { JsonObject } from '@/model/document'
+import { AlternativeForm } from './AlternativeForm'
 import { ConfigForm } from './ConfigForm'
 import { readAny, writeAny } from './fields'
 import { formSchema } from './formSchema'
@@ -33,6 +34,44 @@ function Held({ onSeen }: { onSeen: (value: JsonObject) => void }) {
     />
   )
 }
+
+const WAIT = {
+  type: 'object',
+  oneOf: [{ required: ['for'] }, { required: ['until'] }, { required: ['message'] }],
+  dependentRequired: { timeout: ['message'] },
+  properties: Object.fromEntries(
+    ['for', 'until', 'message', 'timeout'].map((name) => [name, { type: 'string', title: name }]),
+  ),
+}
+
+function Waiting({ onSeen }: { onSeen: (value: JsonObject) => void }) {
+  const [value, setValue] = useState<JsonObject>({ for: '1m' })
+  const change = (next: JsonObject): void => {
+    onSeen(next)
+    setValue(next)
+  }
+  const form = { value, faults: [], onChange: change, idPrefix: 'w' }
+  return <AlternativeForm {...form} schema={WAIT as never} />
+}
+
+describe('alternatives', () => {
+  it('are asked for first; only what belongs to the chosen one is kept and shown', async () => {
+    const seen = vi.fn()
+    const user = userEvent.setup()
+    render(<Waiting onSeen={seen} />)
+    expect(screen.getByLabelText(/^for/)).toHaveValue('1m')
+    expect(screen.queryByLabelText(/^timeout/)).not.toBeInTheDocument()
+    await user.selectOptions(screen.getByLabelText('Waits'), 'message')
+    expect(seen).toHaveBeenLastCalledWith({ message: '' })
+    await user.click(screen.getByLabelText(/^message/))
+    await user.paste('paid')
+    await user.click(screen.getByLabelText(/^timeout/))
+    await user.paste('1d')
+    expect(seen).toHaveBeenLastCalledWith({ message: 'paid', timeout: '1d' })
+    await user.selectOptions(screen.getByLabelText('Waits'), 'for')
+    expect(seen).toHaveBeenLastCalledWith({ for: '' })
+  })
+})
 
 describe('any value', () => {
   it.each([1, null, true, 'a', ' a ', '12', '"a"', '{a', '[1]', 'null', { a: [1] }])(

@@ -7,7 +7,8 @@ import { isObject } from '@/model/document'
  * shape (any value, one of several types, a schema) is written as JSON.
  */
 export function formSchema(schema: RJSFSchema): { schema: RJSFSchema; uiSchema: UiSchema } {
-  const plain = alternativesOf(schema) ? { ...schema, oneOf: undefined } : schema
+  const { oneOf, ...others } = schema
+  const plain = alternativesOf(schema) ? others : schema
   return { schema: withoutDefaults(plain) as RJSFSchema, uiSchema: uiOf(plain, plain, 0) }
 }
 
@@ -28,19 +29,19 @@ export function withAlternative(
   alternatives: readonly string[],
   chosen: string,
 ): RJSFSchema {
-  const needs = (schema.dependentRequired ?? {}) as Record<string, string[] | undefined>
+  // Left out, not undefined: forms look for the bare key.
+  const { oneOf: _, dependentRequired = {}, ...others } = schema
+  const needs = dependentRequired as Record<string, string[] | undefined>
   const isShown = (name: string): boolean =>
     name === chosen ||
     (!alternatives.includes(name) &&
       (needs[name] ?? []).every((each) => each === chosen || !alternatives.includes(each)))
   const properties = Object.entries(schema.properties ?? {}).filter(([name]) => isShown(name))
   return {
-    ...schema,
-    oneOf: undefined,
-    dependentRequired: undefined,
+    ...others,
     required: [...new Set([...(schema.required ?? []), chosen])],
     properties: Object.fromEntries(properties),
-  } as RJSFSchema
+  }
 }
 
 function withoutDefaults(value: unknown, isMap = false): unknown {
