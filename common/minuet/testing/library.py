@@ -9,6 +9,7 @@ import msgspec
 
 from minuet.ir.checks_children import KnownWorkflow, Reference
 from minuet.ir.compile import Compiled, compile_document
+from minuet.ir.keep_children import keep_children
 from minuet.ir.plan import Plan
 from minuet.model.canonical import canonical_json, digest
 from minuet.model.ir import Ir, IrChild
@@ -22,6 +23,12 @@ class Program(NamedTuple):
     plan: Plan
     plans: dict[str, Plan]
     documents: dict[str, Any]
+
+    def after(self, ir: Ir) -> Program:
+        """The same, for a run that is on `ir`: its nodes go on running what they do."""
+        kept = keep_children(ir, self.plan.ir)
+        plan = Plan(kept, digest(canonical_json(kept)))
+        return self._replace(plan=plan, plans={**self.plans, plan.digest: plan})
 
 
 class Library:

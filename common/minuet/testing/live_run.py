@@ -187,7 +187,8 @@ class LiveChild:
         Raises PatchError, InvalidDocument, and Refused for what the run cannot take.
         """
         changed = apply_patch(self.document, operations)
-        program, state = self._compile(changed), self._member.state
+        state = self._member.state
+        program = self._compile(changed).after(state.plan.ir)
         plan = program.plan
         change = Change(state.plan.ir, plan.ir, self.document, changed, agent)
         if (refused := refusal(change, statuses(state))) is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from minuet.ir.diff_summary import diff_summary
+from minuet.ir.keep_children import keep_children
 from minuet.ir.materialise import apply_patch
 from minuet.model.errors import InvalidDocument, PatchError, StoreUnavailable
 from minuet.model.status import NODE_STATUS_BY_WORD, NodeStatus, RunStatus
@@ -163,7 +164,9 @@ class Patches:
         if compiled.ir is None:
             raise InvalidDocument(compiled.diagnostics)
         old = await self._definitions.load_ir(principal.tenant, row.ir_digest)
-        change = Change(old, compiled.ir, document, changed)
+        new = keep_children(old, compiled.ir)
+        compiled = replace(compiled, ir=new)
+        change = Change(old, new, document, changed)
         await self._check(principal, row, id, change)
         definition = await self._definitions.store(principal.tenant, changed, compiled)
         return Draft(row, id, body, document, changed, definition, row.ir_digest)

@@ -188,6 +188,26 @@ def test_patch_brings_a_map_with_a_body_of_its_own() -> None:
     assert run.node("fan").output["results"] == [4, 4]
 
 
+def test_patch_leaves_what_is_run_as_it_was_when_the_run_started() -> None:
+    """Also where that is not fixed by a version, and a newer one was stored meanwhile."""
+
+    def part(value: int) -> dict[str, Any]:
+        wait = {"id": "hear", "type": "wait", "config": {"message": "go"}}
+        step = {"id": "a", "type": "transform", "config": {"value": value}}
+        return document("part", wait, step, edges=[("hear", "a")], outputs="${nodes.a.output}")
+
+    nodes = [call("part", "one"), call("part", "two")]
+    harness = Harness(document("top", *nodes, edges=[("one", "two")])).workflow(part(1))
+    with harness.start() as live:
+        live.child("one")
+        harness.workflow(part(2))
+        live.patch([{"op": "add", "path": "/nodes/-", "value": call("part", "three")}])
+        for name in ("one", "two", "three"):
+            live.child(name).message("go")
+        run = live.finish()
+    assert [run.node(name).output for name in ("one", "two", "three")] == [1, 1, 2]
+
+
 def test_child_that_never_comes_is_named() -> None:
     with (
         Harness(document("m", fan("1"))).fake("step", returns=1).start() as live,
