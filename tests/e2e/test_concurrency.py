@@ -39,7 +39,8 @@ def start_many(rig: Rig, doc: Json, count: int = STARTS) -> list[str]:
 
 
 def most_at_once(rig: Rig, runs: list[str]) -> int:
-    going, most = set(), 0
+    going: set[str] = set()
+    most = 0
     for line in rig.ledger.read_text().splitlines():
         run, node, _, word = line.split()
         if run in runs and word == "ran":
