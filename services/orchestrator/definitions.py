@@ -12,7 +12,7 @@ import msgspec
 
 from minuet.cas.kept import PLAN_NODES, Kept
 from minuet.cas.plans import weight_of
-from minuet.ir.checks_children import KnownWorkflow, Workflows, references
+from minuet.ir.checks_children import KnownWorkflow, Reference, Workflows, references
 from minuet.ir.compile import Compiled, compile_document
 from minuet.model.canonical import canonical_json, digest
 from minuet.model.errors import StoreUnavailable
@@ -26,6 +26,9 @@ from .ports import Cas
 
 KEPT: Final = 256
 AT_ONCE_BYTES: Final = 64 * 1024
+
+# By name and version: IR digest and depth of what was met on the way from one document.
+Met = dict[tuple[str, int], tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,12 @@ class Definitions:
 
         Large documents are compiled in a thread, so that other requests go on.
         """
-        workflows = await self._named(tenant, document)
+        return await self._compile_with(tenant, document, size_bytes, {})
+
+    async def _compile_with(
+        self, tenant: str, document: Any, size_bytes: int, met: Met
+    ) -> Compiled:
+        workflows = await self._named(tenant, document, met)
         compiled = await self._compile(document, workflows, size_bytes)
         if _names_unknown(document, self._types.known) and await self._types.refresh():
             compiled = await self._compile(document, workflows, size_bytes)
@@ -68,8 +76,9 @@ class Definitions:
             return await asyncio.to_thread(compile_document, document, known, workflows)
         return compile_document(document, known, workflows)
 
-    async def _named(self, tenant: str, document: Any) -> Workflows:
-        """The stored workflows that nodes of the document run, as far as they exist."""
+    async def _named(self, tenant: str, document: Any, met: Met) -> Workflows:
+        """The stored workflows that nodes of the document run, as far as they exist; those that run
+        others are as up to date as if they were started now."""
         wanted = sorted(references(document), key=str)
         if not wanted:
             return {}
@@ -77,16 +86,26 @@ class Definitions:
             rows = await stored.find_versions(
                 c, [(tenant, each.name, each.version) for each in wanted]
             )
-        return {
-            each: KnownWorkflow(
-                IrChild(
-                    row.ir_digest, row.document_digest, row.name, row.version, each.version is None
-                ),
-                (await self.load_ir(tenant, row.ir_digest)).depth,
-            )
-            for each, row in zip(wanted, rows, strict=True)
-            if row is not None
-        }
+        found: dict[Reference, KnownWorkflow] = {}
+        for each, row in zip(wanted, rows, strict=True):
+            if row is not None:
+                ir_digest, depth = await self._up_to_date(tenant, row, met)
+                child = IrChild(
+                    ir_digest, row.document_digest, row.name, row.version, each.version is None
+                )
+                found[each] = KnownWorkflow(child, depth)
+        return found
+
+    async def _up_to_date(self, tenant: str, row: VersionRow, met: Met) -> tuple[str, int]:
+        """The IR digest and the depth of a version as it would be started now. One that leads back
+        to itself by way of newer versions is found in `met`, as it was stored."""
+        at = row.name, row.version
+        if at not in met:
+            stored_ir = await self.load_ir(tenant, row.ir_digest)
+            met[at] = row.ir_digest, stored_ir.depth
+            definition = await self._load(tenant, row, met)
+            met[at] = definition.ir_digest, definition.ir.depth
+        return met[at]
 
     async def store(self, tenant: str, document: Any, compiled: Compiled) -> Definition:
         """Put document and compiled form into the durable store. Raises InvalidDocument."""
@@ -109,11 +128,14 @@ class Definitions:
     async def load(self, tenant: str, row: VersionRow) -> Definition:
         """The compiled version. One with a type that was unknown then is compiled again, because
         a worker may have brought the type meanwhile; so is one that runs the latest version of
-        another workflow."""
+        another workflow, and those in turn."""
+        return await self._load(tenant, row, {})
+
+    async def _load(self, tenant: str, row: VersionRow, met: Met) -> Definition:
         ir = await self.load_ir(tenant, row.ir_digest)
         if _may_have_changed(ir):
             document = msgspec.json.decode(await self.blob(tenant, row.document_digest))
-            compiled = await self.compile(tenant, document)
+            compiled = await self._compile_with(tenant, document, 0, met)
             if compiled.valid:
                 again = await self.store(tenant, document, compiled)
                 return replace(again, name=row.name, version=row.version)

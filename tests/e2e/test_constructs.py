@@ -277,3 +277,49 @@ def _all_told(rig: Rig, run: str) -> bool:
     events = rig.events(run)
     spawned = [event["data"]["last"] + 1 for event in events if event["type"] == "node.spawned"]
     return len([event for event in events if event["type"] == "node.item"]) == int(max(spawned))
+
+
+# ── versions of sub-workflows ─────────────────────────────────────────────────────────────────
+
+
+def part(name: str, value: Any, *before: Json) -> Json:
+    step = {"id": "give", "type": "transform", "config": {"value": value}}
+    edges = chain([*(each["id"] for each in before), "give"])
+    return document(name, [*before, step], edges, outputs="${nodes.give.output}")
+
+
+def calling(name: str, other: str, node: str = "call") -> Json:
+    call = {"id": node, "type": "workflow", "config": {"name": other}}
+    return document(name, [call], outputs=f"${{nodes.{node}.output}}")
+
+
+def test_a_start_finds_the_latest_version_however_deep_it_lies(rig: Rig) -> None:
+    rig.apply(part("leaf", 1))
+    rig.apply(calling("middle", "leaf"))
+    rig.apply(calling("top", "middle"))
+    rig.apply(part("leaf", 2))
+    assert rig.wait(rig.start("top"))["outputs"] == 2
+    assert rig.wait(rig.start("middle"))["outputs"] == 2
+
+
+def test_workflows_that_lead_to_each_other_by_newer_versions_still_start(rig: Rig) -> None:
+    rig.apply(part("hen", "first"))
+    rig.apply(calling("egg", "hen"))
+    rig.apply(calling("hen", "egg"))
+    for name in ("egg", "hen"):
+        assert rig.wait(rig.start(name))["outputs"] == "first"
+
+
+def test_a_patch_leaves_what_is_run_as_it_was_when_the_run_started(rig: Rig) -> None:
+    hear = {"id": "hear", "type": "wait", "config": {"message": "go"}}
+    rig.apply(part("answer", 1, hear))
+    run = rig.start(calling("asking", "answer"))
+    [child] = until(lambda: rig.get("/runs", parent=run)["items"] or None, "the child run")
+    rig.apply(part("answer", 2, hear))
+    added = {"op": "add", "path": "/nodes/-", "value": note("more")}
+    patched = rig.http.post(f"/runs/{run}/patches", json={"operations": [added]})
+    assert patched.is_success, patched.text
+    post(rig, f"/runs/{child['id']}/messages/go")
+    ended = rig.wait(run)
+    assert (ended["status"], ended["outputs"]) == ("succeeded", 1)
+    assert ran(rig, run) == {"more": 1}
