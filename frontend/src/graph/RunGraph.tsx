@@ -92,8 +92,6 @@ function Canvas(props: RunGraphProps & { direction: Direction }) {
       edges={edges}
       nodeTypes={NODE_TYPES}
       edgeTypes={EDGE_TYPES}
-      fitView
-      fitViewOptions={FIT}
       minZoom={MIN_ZOOM}
       maxZoom={1.5}
       nodesDraggable={false}

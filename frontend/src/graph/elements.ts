@@ -2,7 +2,7 @@
 import { type Edge, type Node, Position } from '@xyflow/react'
 import { undoneBy } from '@/model/compensation'
 import type { DocumentEdge, Place, WorkflowDocument } from '@/model/document'
-import type { Loop } from '@/model/loops'
+import { type Loop, loopsAround } from '@/model/loops'
 import { defaultPort, portOf } from '@/model/ports'
 import type { NodeView } from '@/model/run-fold'
 import { type PatchMark, shownStatus } from '@/model/run-overlay'
@@ -131,7 +131,11 @@ const LABEL_PADDING: [number, number] = [5, 2]
 const short = (text: string): string =>
   text.length > LABEL_LENGTH ? `${text.slice(0, LABEL_LENGTH - 1)}…` : text
 
-export type LoopLineEdge = Edge<{ far: number; level: number; direction: Direction }, 'loop'>
+/** `far` is where the line runs back, `outermost` where that of the loop around all others does. */
+export type LoopLineEdge = Edge<
+  { far: number; outermost: number; level: number; direction: Direction },
+  'loop'
+>
 export type UndoLineEdge = Edge<{ from: Box; to: Box }, 'undo'>
 
 export function edgesOf(drawn: Omit<Drawn, 'marks' | 'selected'>): Edge[] {
@@ -171,7 +175,8 @@ function loopEdge(
 ): LoopLineEdge {
   const { level } = loop
   const side = direction === 'right' ? 'y' : 'x'
-  const first = Math.min(...[...loop.body].map((id) => places.get(id)?.[side] ?? 0))
+  const farOf = ({ body, level }: Loop): number =>
+    Math.min(...[...body].map((id) => places.get(id)?.[side] ?? 0)) - reachOf(level)
   const turn = tally.rounds[from]
   const most = bounds?.max_iterations ?? 0
   return {
@@ -186,7 +191,12 @@ function loopEdge(
     labelBgBorderRadius: 4,
     className: `run-edge run-loop ${turn ? '' : 'run-loop-open'}`,
     focusable: false,
-    data: { far: first - reachOf(level), level, direction },
+    data: {
+      far: farOf(loop),
+      outermost: Math.min(...loopsAround(loops, to).map(farOf)),
+      level,
+      direction,
+    },
   }
 }
 
