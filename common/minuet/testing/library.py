@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from minuet.ir.checks_children import KnownWorkflow, Reference
-from minuet.ir.compile import Compiled, compile_document
+from minuet.ir.checks_children import KnownWorkflow, Reference, references
+from minuet.ir.compile import compile_document
 from minuet.ir.keep_children import keep_children
 from minuet.ir.plan import Plan
 from minuet.model.canonical import canonical_json, digest
@@ -39,15 +39,67 @@ class Library:
 
     def compile(self, document: Any, types: Mapping[str, NodeType]) -> Program:
         """Raises InvalidDocument, for the document or a stored one."""
-        plans: dict[str, Plan] = {}
-        documents: dict[str, Any] = {}
-        known: dict[Reference, KnownWorkflow] = {}
+        compiler = _Compiler(types)
         for stored in self.documents:
-            compiled = compile_document(stored, types, known)
-            plan = _keep(stored, compiled, plans, documents)
-            _make_known(plan, digest(canonical_json(stored)), known)
-        plan = _keep(document, compile_document(document, types, known), plans, documents)
-        return Program(plan, plans, documents)
+            compiler.store(stored)
+        return compiler.program(document)
+
+
+class _Compiler:
+    """As the API does it: a workflow is compiled when it is stored, and again when it is started,
+    with the latest versions of what it runs."""
+
+    def __init__(self, types: Mapping[str, NodeType]) -> None:
+        self._types = types
+        self._plans: dict[str, Plan] = {}
+        self._documents: dict[str, Any] = {}
+        self._stored: list[tuple[Any, KnownWorkflow]] = []
+        self._places: dict[Reference, int] = {}
+        self._met: dict[int, KnownWorkflow] = {}
+
+    def store(self, document: Any) -> None:
+        """As the next version of its name."""
+        known = {each: self._named(each, self._stored[i][1]) for each, i in self._places.items()}
+        plan = self._compile(document, known)
+        name, version = plan.ir.workflow, 1
+        while Reference(name, version) in self._places:
+            version += 1
+        child = IrChild(plan.digest, digest(canonical_json(document)), name, version)
+        self._places[Reference(name)] = self._places[Reference(name, version)] = len(self._stored)
+        self._stored.append((document, KnownWorkflow(child, plan.ir.depth)))
+
+    def program(self, document: Any) -> Program:
+        return Program(self._start(document), self._plans, self._documents)
+
+    def _start(self, document: Any) -> Plan:
+        named = references(document) & self._places.keys()
+        known = {each: self._named(each, self._now(self._places[each])) for each in named}
+        return self._compile(document, known)
+
+    def _now(self, place: int) -> KnownWorkflow:
+        """A stored one as it would be started now; as it was stored where it leads to itself."""
+        if place not in self._met:
+            document, stored = self._stored[place]
+            self._met[place] = stored
+            plan = self._start(document)
+            child = msgspec.structs.replace(stored.child, ir=plan.digest)
+            self._met[place] = KnownWorkflow(child, plan.ir.depth)
+        return self._met[place]
+
+    def _named(self, reference: Reference, known: KnownWorkflow) -> KnownWorkflow:
+        child = msgspec.structs.replace(known.child, latest=reference.version is None)
+        return known._replace(child=child)
+
+    def _compile(self, document: Any, known: Mapping[Reference, KnownWorkflow]) -> Plan:
+        compiled = compile_document(document, self._types, known)
+        plan = Plan(compiled.require(), digest(compiled.ir_json()))
+        self._plans[plan.digest] = plan
+        self._documents[digest(canonical_json(document))] = document
+        for body in compiled.bodies:
+            name = digest(body.ir)
+            self._plans[name] = Plan(msgspec.json.decode(body.ir, type=Ir), name)
+            self._documents[digest(body.document)] = msgspec.json.decode(body.document)
+        return plan
 
 
 def all_nodes(document: Any) -> Iterator[dict[str, Any]]:
@@ -58,25 +110,3 @@ def all_nodes(document: Any) -> Iterator[dict[str, Any]]:
             yield node
             config = node.get("config")
             yield from all_nodes(config.get("run") if isinstance(config, dict) else None)
-
-
-def _keep(
-    document: Any, compiled: Compiled, plans: dict[str, Plan], documents: dict[str, Any]
-) -> Plan:
-    ir = compiled.require()
-    for body in compiled.bodies:
-        plans[digest(body.ir)] = Plan(msgspec.json.decode(body.ir, type=Ir), digest(body.ir))
-        documents[digest(body.document)] = msgspec.json.decode(body.document)
-    plan = Plan(ir, digest(compiled.ir_json()))
-    plans[plan.digest] = plan
-    documents[digest(canonical_json(document))] = document
-    return plan
-
-
-def _make_known(plan: Plan, document: str, known: dict[Reference, KnownWorkflow]) -> None:
-    """As the next version of its name, which is the latest from now on."""
-    name = plan.ir.workflow
-    version = sum(each.name == name and each.version is not None for each in known) + 1
-    for reference in (Reference(name), Reference(name, version)):
-        child = IrChild(plan.digest, document, name, version, latest=reference.version is None)
-        known[reference] = KnownWorkflow(child, plan.ir.depth)

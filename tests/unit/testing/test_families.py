@@ -90,6 +90,21 @@ def test_versions_count_from_one_and_the_last_is_the_latest() -> None:
     assert harness.workflow(part(10)).workflow(part(20)).run().outputs == [20, 10]
 
 
+def test_latest_version_is_found_however_deep_it_lies() -> None:
+    def leaf(value: int) -> dict[str, Any]:
+        step = {"id": "a", "type": "transform", "config": {"value": value}}
+        return document("leaf", step, outputs="${nodes.a.output}")
+
+    def passing(name: str, other: str) -> dict[str, Any]:
+        return document(name, call(other), outputs="${nodes.call.output}")
+
+    harness = Harness(passing("top", "middle"))
+    harness.workflow(leaf(1)).workflow(passing("middle", "leaf")).workflow(leaf(2))
+    assert harness.run().outputs == 2
+    harness.workflow(passing("leaf", "middle"))  # a circle: closed by middle as it was stored
+    assert harness.run().outputs == 1
+
+
 def test_workflows_may_run_those_stored_before_them() -> None:
     harness = Harness(document("top", call("middle")))
     harness.workflow(document("leaf", task("work"))).workflow(document("middle", call("leaf")))
