@@ -52,7 +52,7 @@ export const runCountQuery = (filter: RunFilter) =>
 const CHILD_PAGE = 50
 
 /** The child runs of a run, newest first. They are recorded a moment after their end was told. */
-export const childRunsQuery = (parent: string, status: string | undefined, isOver: boolean) =>
+export const childRunsQuery = (parent: string, status: readonly string[], isOver: boolean) =>
   infiniteQueryOptions({
     queryKey: ['runs', 'children', parent, status, isOver],
     queryFn: ({ pageParam, signal }) =>
@@ -61,7 +61,7 @@ export const childRunsQuery = (parent: string, status: string | undefined, isOve
           params: {
             query: {
               parent,
-              ...(status ? { status: [status] } : {}),
+              ...(status.length > 0 ? { status: [...status] } : {}),
               limit: CHILD_PAGE,
               cursor: pageParam,
             },

@@ -12,7 +12,7 @@ import { useNow } from '@/components/useNow'
 import type { EventView } from '@/model/run-fold'
 import { itemsOf } from '@/model/run-items'
 import type { Children } from '@/model/run-tally'
-import { statusLook } from '@/model/status'
+import { hasEnded, RUN_STATUSES, type StatusWord, statusLook } from '@/model/status'
 import { elapsedMs, formatDuration } from '@/model/time'
 import { text } from '@/text'
 import { shortId } from './RunHeading'
@@ -28,15 +28,21 @@ interface ChildRunsProps {
 }
 
 const WORDS = text.run.children
-const FILTERS = ['all', 'running', 'failed', 'succeeded'] as const
-type Filter = (typeof FILTERS)[number]
+const FILTERS = {
+  all: [],
+  running: RUN_STATUSES.filter((word) => !hasEnded(word)),
+  failed: ['failed', 'timed_out', 'cancelled'],
+  succeeded: ['succeeded'],
+} as const satisfies Record<string, readonly StatusWord[]>
+type Filter = keyof typeof FILTERS
+const NAMES = Object.keys(FILTERS) as Filter[]
 
 /** How far a map is, and its child runs, the newest first. */
 export function ChildRuns({ run, node, of, events, isOver }: ChildRunsProps) {
   const [filter, setFilter] = useState<Filter>('all')
   const { count, spawned, done, failed } = of
   const known = useMemo(() => itemsOf(events), [events])
-  const query = useInfiniteQuery(childRunsQuery(run, filter === 'all' ? undefined : filter, isOver))
+  const query = useInfiniteQuery(childRunsQuery(run, FILTERS[filter], isOver))
   // Which node a live child run belongs to is told by its end: those of other nodes are left out.
   const lines = (query.data?.pages.flatMap(({ items }) => items) ?? []).filter(
     ({ id }) => (known.get(id)?.node ?? node) === node,
@@ -45,7 +51,7 @@ export function ChildRuns({ run, node, of, events, isOver }: ChildRunsProps) {
     <>
       <Progress {...of} />
       <div className="flex flex-wrap gap-1">
-        {FILTERS.map((each) => (
+        {NAMES.map((each) => (
           <button
             key={each}
             type="button"

@@ -1,19 +1,14 @@
-import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { RotateCcw, X } from 'lucide-react'
 import { useMemo, useState } from 'react'
-import { nodeQuery } from '@/api/run'
 import { Button, buttonLook } from '@/components/Button'
 import { classes } from '@/components/classes'
 import { JsonView } from '@/components/JsonView'
-import { ProblemNote } from '@/components/ProblemNote'
 import { StatusPill } from '@/components/StatusPill'
-import { StoredValue } from '@/components/StoredValue'
 import { type TabItem, Tabs } from '@/components/Tabs'
 import type { DocumentNode } from '@/model/document'
 import type { Loop } from '@/model/loops'
-import { readReference } from '@/model/reference'
-import { type Execution, executionsOf } from '@/model/run-executions'
+import { executionsOf } from '@/model/run-executions'
 import type { EventView, LiveNode, NodeView, RunView } from '@/model/run-fold'
 import { type PatchMark, shownStatus } from '@/model/run-overlay'
 import type { Tally, Told } from '@/model/run-tally'
@@ -21,10 +16,11 @@ import { hasEnded, PATCHED_COLOUR } from '@/model/status'
 import { text } from '@/text'
 import { AttemptList } from './AttemptList'
 import { ChildRuns } from './ChildRuns'
+import { ExecutionChoice } from './ExecutionChoice'
 import { NodeLogs } from './NodeLogs'
+import { NodeOutput } from './NodeOutput'
 import { shortId } from './RunHeading'
 import { Nothing, Section } from './Section'
-import { SendMessage } from './SendMessage'
 import { TurnList } from './TurnList'
 
 type Tab = 'children' | 'output' | 'turns' | 'config' | 'error' | 'logs' | 'attempts'
@@ -98,7 +94,7 @@ export function NodeInspector(props: NodeInspectorProps) {
             <RotateCcw />
           </Button>
         ) : null}
-        <Executions of={executions} value={past} onChange={setPast} />
+        <ExecutionChoice of={executions} value={past} onChange={setPast} />
         <Button
           look="ghost"
           size="icon"
@@ -119,39 +115,6 @@ export function NodeInspector(props: NodeInspectorProps) {
         }))}
       />
     </div>
-  )
-}
-
-interface ExecutionsProps {
-  of: readonly Execution[]
-  value: number | null
-  onChange: (past: number | null) => void
-}
-
-/** In a loop: which of its executions is shown, the latest first. */
-function Executions({ of, value, onChange }: ExecutionsProps) {
-  if (of.length < 2) return null
-  const last = of.length - 1
-  const nameOf = ({ rounds }: Execution, at: number): string =>
-    text.run.executionOf(rounds.join('.'), at + 1)
-  return (
-    <select
-      aria-label={text.run.execution}
-      value={value ?? last}
-      onChange={({ target }) =>
-        onChange(Number(target.value) === last ? null : Number(target.value))
-      }
-      className="h-6 max-w-44 shrink-0 rounded-md border border-input bg-background px-1 text-xs"
-    >
-      {of
-        .map((each, at) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: executions are never moved
-          <option key={at} value={at}>
-            {at === last ? text.run.latest(nameOf(each, at)) : nameOf(each, at)}
-          </option>
-        ))
-        .reverse()}
-    </select>
   )
 }
 
@@ -191,7 +154,7 @@ function tabsOf(props: Shown, type: string): TabItem<Tab>[] {
   return [
     ...errors,
     ...childrenTabs(props),
-    { name: 'output', label: words.output, content: <OutputPane {...props} /> },
+    { name: 'output', label: words.output, content: <NodeOutput {...props} /> },
     ...turns,
     { name: 'config', label: words.config, content: <ConfigPane docNode={docNode} /> },
     {
@@ -253,68 +216,6 @@ function ChildLink({ id }: { id: string }) {
       <span className="font-mono text-muted-foreground text-xs">{shortId(id)}</span>
     </Link>
   )
-}
-
-function OutputPane({ run: whole, node, docNode, told, isPast }: Shown) {
-  const run = whole.id
-  if (!node || !hasEnded(node.status)) return <Unfinished run={run} node={node} docNode={docNode} />
-  if (told?.held) return <Nothing>{text.run.heldBy(docNode?.when ?? '')}</Nothing>
-  const { output, output_omitted, port } = node
-  const reference = readReference(node.output_ref)
-  return (
-    <>
-      {port && port !== 'success' ? <p>{text.run.endedOn(port)}</p> : null}
-      {told?.reused && whole.retry_of ? <ReusedFrom run={whole.retry_of} /> : null}
-      {reference ? (
-        <StoredValue reference={reference} label={text.run.nodeTabs.output} />
-      ) : output_omitted && !isPast ? (
-        <WholeOutput run={run} node={node} />
-      ) : output === null || output === undefined ? (
-        <Nothing>{text.run.noOutput}</Nothing>
-      ) : (
-        <JsonView value={output} label={text.run.nodeTabs.output} />
-      )}
-    </>
-  )
-}
-
-interface UnfinishedProps {
-  run: string
-  node: NodeView | undefined
-  docNode: DocumentNode | undefined
-}
-
-/** What it waits for, if a person can give it that. */
-function Unfinished({ run, node, docNode }: UnfinishedProps) {
-  const message = docNode?.type === 'wait' ? docNode.config?.message : undefined
-  if (node?.status !== 'waiting' || typeof message !== 'string') {
-    return <Nothing>{text.run.noOutputYet}</Nothing>
-  }
-  return (
-    <div className="flex items-center gap-3">
-      <p className="min-w-0 flex-1 break-words">{text.run.message.waitsFor(message)}</p>
-      <SendMessage run={run} name={message} />
-    </div>
-  )
-}
-
-function ReusedFrom({ run }: { run: string }) {
-  return (
-    <p className="text-muted-foreground">
-      {text.run.reusedFrom}{' '}
-      <Link to="/runs/$runId" params={{ runId: run }} className="text-foreground underline">
-        {shortId(run)}
-      </Link>
-    </p>
-  )
-}
-
-/** Of an output that was left out of the list because it is long. */
-function WholeOutput({ run, node }: { run: string; node: NodeView }) {
-  const whole = useQuery(nodeQuery(run, node.id, `${node.gen}.${node.attempt}.${node.status}`))
-  if (whole.error) return <ProblemNote error={whole.error} onRetry={() => void whole.refetch()} />
-  if (!whole.data) return <Nothing>{text.common.loading} …</Nothing>
-  return <JsonView value={whole.data.output} label={text.run.nodeTabs.output} />
 }
 
 function ConfigPane({ docNode }: { docNode: DocumentNode | undefined }) {
