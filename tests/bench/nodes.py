@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from functools import cache
@@ -25,3 +26,9 @@ async def noop() -> None:
 async def stamp() -> None:
     """Write down when it ran, in ns."""
     os.write(_stamps(), f"{time.monotonic_ns()}\n".encode())
+
+
+@node("bench.short", effect="idempotent")
+async def short() -> None:
+    """Take five milliseconds."""
+    await asyncio.sleep(0.005)
