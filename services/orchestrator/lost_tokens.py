@@ -158,7 +158,8 @@ class LostTokens:
             if Head.decode(loaded.fields["head"].decode()) != watch.head:
                 return None
             start = _decode_start(loaded.fields["meta"])
-            plan = await self._plans.get(start.tenant, start.ir)
+            ir = loaded.fields["ir"].decode() if "ir" in loaded.fields else start.ir
+            plan = await self._plans.get(start.tenant, ir)
             types = {node.id: node.node.type for node in plan.nodes}
             return _ready_tokens(run, loaded.fields, types)
         except (NotFound, KeyError, ValueError, msgspec.MsgspecError) as error:

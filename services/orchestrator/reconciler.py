@@ -102,18 +102,23 @@ class Reconciler:
         """Compare every live run with Redis and look for lost tokens of those that stand still;
         how many restores were sent."""
         self._lost.begin()
+        self._lost_children.begin()
         await self._bus.publish_partitions(await self._database.partitions())
         sent = await self._heal(await self._suspects())
+        behind: list[LiveRun] = []
         after = ""
         while True:
             async with self._database.connection() as c:
                 runs = await history.live_runs(c, after=after, limit=PAGE)
-            sent += await self._heal([run for run in runs if not run.suspect])
+            behind += await self._look([run for run in runs if not run.suspect])
+            self._lost_children.note(run for run in runs if not run.suspect)
             if len(runs) < PAGE:
-                await self._lost.resend()
-                await self._lost_children.sweep()
-                return sent
+                break
             after = runs[-1].id
+        sent += await self._restore_all(behind)
+        await self._lost.resend()
+        await self._lost_children.heal()
+        return sent
 
     async def _suspects(self) -> list[LiveRun]:
         async with self._database.connection() as c:
@@ -123,23 +128,34 @@ class Reconciler:
         return suspects
 
     async def _heal(self, runs: Iterable[LiveRun]) -> int:
+        return await self._restore_all(await self._look(runs))
+
+    async def _restore_all(self, runs: Iterable[LiveRun]) -> int:
+        """Parents before their children, which were accepted after them: the end of a child whose
+        parent Redis does not know yet would reach nobody."""
+        in_order = sorted(runs, key=lambda run: run.accepted_at)
+        return sum([await self._restore(run.partition, run) for run in in_order])
+
+    async def _look(self, runs: Iterable[LiveRun]) -> list[LiveRun]:
+        """Those that want a restore."""
         by_partition: defaultdict[int, list[LiveRun]] = defaultdict(list)
         for run in runs:
             by_partition[run.partition].append(run)
-        return sum([await self._heal_partition(p, of_p) for p, of_p in by_partition.items()])
+        found = [await self._look_at(p, of_p) for p, of_p in by_partition.items()]
+        return [run for of_p in found for run in of_p]
 
-    async def _heal_partition(self, p: int, runs: list[LiveRun]) -> int:
+    async def _look_at(self, p: int, runs: list[LiveRun]) -> list[LiveRun]:
         texts = await self._bus.heads(p, [run.id for run in runs])
-        sent = 0
+        behind: list[LiveRun] = []
         whole: list[tuple[str, Head]] = []
         for run, text in zip(runs, texts, strict=True):
             head = _head(run, text)
             if await self._wants_restore(run, head):
-                sent += await self._restore(p, run)
+                behind.append(run)
             elif head is not None and not run.suspect:
                 whole.append((run.id, head))
         await self._lost.note(p, whole)
-        return sent
+        return behind
 
     async def _wants_restore(self, run: LiveRun, held: Head | None) -> bool:
         """Redis may be ahead (not yet recorded), never behind."""

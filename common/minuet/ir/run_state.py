@@ -25,12 +25,14 @@ class RunState:
     retrying nodes; `ports` how ended nodes ended; `armed` and `armed_inline` are heaps of the
     armed nodes that wait for dispatch and for evaluation; `missing` names outputs that exist in
     Redis but were not loaded yet; `rest` is what few runs have.
-    Never stored: `items` of live maps by node; `wanted` names blobs without which a node cannot go
+    Never stored: `items` of live maps by node; `again` names child runs that are to be started once
+    more, as soon as bounds and blobs allow; `wanted` names blobs without which a node cannot go
     on, and `blobs` holds those that were fetched (None: no store has it)."""
 
     __slots__ = (
-        "armed", "armed_inline", "blobs", "cmd", "deadline_at", "due", "frontier", "items", "last",
-        "missing", "outputs", "plan", "ports", "rest", "run", "seq", "start", "status", "wanted",
+        "again", "armed", "armed_inline", "blobs", "cmd", "deadline_at", "due", "frontier", "items",
+        "last", "missing", "outputs", "plan", "ports", "rest", "run", "seq", "start", "status",
+        "wanted",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, start: Start) -> None:
@@ -51,6 +53,7 @@ class RunState:
         self.missing: set[str] = set()
         self.rest = Rest()
         self.items: dict[str, Sequence[Any]] = {}
+        self.again: set[str] = set()
         self.wanted: set[str] = set()
         self.blobs: dict[str, bytes | None] = {}
 

@@ -6,7 +6,7 @@ ends by one in the commit of its own end. Both lie in one partition: neither can
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -55,6 +55,7 @@ class SpawningStep(PumpingStep):
     def spawn(self) -> bool:
         """Start child runs where there is room for them; whether a node ended by that."""
         before = len(self.transition.events)
+        self._spawn_again()
         for id in list(self.state.rest.children):
             node = self.plan.nodes[self.plan.index[id]]
             if self.frontier.cell(node.index)[0] == NodeStatus.WAITING:
@@ -261,15 +262,38 @@ class SpawningStep(PumpingStep):
             self.transition.stops.append(Stop(run, _NOT_WANTED))
 
     def start_again(self, wanted: Iterable[str]) -> None:
-        """Start these child runs of live nodes again: nobody knows them."""
-        runs = set(wanted)
-        for id, children in self.state.rest.children.items():
+        """Start these child runs of live nodes again: nobody knows them. `spawn` does it."""
+        self.state.again.update(wanted)
+
+    def _spawn_again(self) -> None:
+        again = self.state.again
+        for node, item in self._live_children() if again else ():
+            run = kids.child_id(self._parent(node, item))
+            if run not in again:
+                continue
+            if self.out_of_budget() or len(self.transition.starts) >= self.limits.tokens:
+                self.transition.more = True
+                return
+            try:
+                start = self._start_if_ready(node, item)
+            except ExpressionFailed as failed:
+                failure = Failure("expression", str(failed), retryable=False)
+                self.child_ended(node, Outcome("error", failure=failure, item=item))
+            else:
+                if start is None:
+                    return
+                self.transition.starts.append(start)
+                self.used_bytes += len(bytes(start.inputs))
+            again.discard(run)
+        again.clear()  # nobody waits for the others
+
+    def _live_children(self) -> Iterator[tuple[NodePlan, int]]:
+        """Every child run that a node waits for; of those that were there when it began."""
+        for id, children in list(self.state.rest.children.items()):
             node = self.plan.nodes[self.plan.index[id]]
-            for item in kids.live_items(children):
-                if kids.child_id(self._parent(node, item)) not in runs:
-                    continue
-                if (start := self._start_if_ready(node, item)) is not None:
-                    self.transition.starts.append(start)
+            if self.frontier.cell(node.index)[0] == NodeStatus.WAITING:
+                for item in list(kids.live_items(children)):
+                    yield node, item
 
     def resume_children(self, known: Mapping[str, Outcome | None]) -> None:
         """After a restore: take over how child runs ended, start again what nobody knows."""

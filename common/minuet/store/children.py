@@ -25,13 +25,11 @@ class ChildState(msgspec.Struct, frozen=True):
     error: dict[str, Any] | None
 
 
-class LiveParent(msgspec.Struct, frozen=True):
-    """A live run that has child runs."""
+class Orphan(msgspec.Struct, frozen=True):
+    """A live child run whose parent has ended."""
 
     id: str
-    tenant: str
     partition: int
-    seq: int
 
 
 _INSERT = """
@@ -104,11 +102,11 @@ async def children(c: Connection, ids: Sequence[str]) -> list[ChildState]:
     return [ChildState(**row) for row in rows]
 
 
-async def live_parents(c: Connection, *, limit: int) -> list[LiveParent]:
-    """Live runs that have recorded child runs."""
+async def orphans(c: Connection, *, limit: int) -> list[Orphan]:
+    """Live child runs whose parent has ended; mostly they are about to be stopped."""
     rows = await c.fetch(
-        "select id, tenant, partition, seq from runs r where status < 6 and cmd >= 0 "
-        "and exists (select from runs ch where ch.parent_run = r.id) order by id limit $1",
+        "select ch.id, ch.partition from runs ch join runs p on p.id = ch.parent_run "
+        "where ch.status < 6 and ch.cmd >= 0 and p.status >= 6 order by ch.id limit $1",
         limit,
     )
-    return [LiveParent(**row) for row in rows]
+    return [Orphan(**row) for row in rows]

@@ -37,11 +37,12 @@ async def chain_after(c: Connection, run: str, seq: int, *, limit: int) -> list[
 async def lines_of(
     c: Connection, tenants: Sequence[str], ids: Sequence[str]
 ) -> list[tuple[str, RunLine]]:
-    """(tenant, line) of those of the runs that belong to one of the tenants, newest first."""
+    """(tenant, line) of those of the runs that belong to one of the tenants, newest first. Child
+    runs are left out, as in every list."""
     rows = await c.fetch(
         "select tenant, id, workflow, version, status, counter, labels, accepted_at, started_at, "
         "ended_at from runs where id = any($1::text[]) and tenant = any($2::text[]) "
-        "order by accepted_at desc, id desc",
+        "and parent_run is null order by accepted_at desc, id desc",
         ids, tenants,
     )  # fmt: skip
     return [(tenant, RunLine(*line)) for tenant, *line in rows]

@@ -183,6 +183,7 @@ class LiveRun(NamedTuple):
     seq: int
     last_commit: str
     suspect: bool
+    accepted_at: datetime
 
 
 class StoredRun(NamedTuple):
@@ -202,7 +203,7 @@ class StoredRun(NamedTuple):
 async def live_runs(c: Connection, *, after: str, limit: int) -> list[LiveRun]:
     """Runs that began and did not end, by id."""
     rows = await c.fetch(
-        "select id, partition, seq, last_commit, fork from runs "
+        "select id, partition, seq, last_commit, fork, accepted_at from runs "
         "where status < 6 and cmd >= 0 and id > $1 order by id limit $2",
         after,
         limit,
@@ -213,7 +214,7 @@ async def live_runs(c: Connection, *, after: str, limit: int) -> list[LiveRun]:
 async def suspect_runs(c: Connection, *, limit: int) -> list[LiveRun]:
     """Runs for which the recorder asked for a restore."""
     rows = await c.fetch(
-        "select id, partition, seq, last_commit, true from runs "
+        "select id, partition, seq, last_commit, true, accepted_at from runs "
         "where restore_requested order by id limit $1",
         limit,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import asyncpg
 import pytest
 
-from minuet.store import commands, history, lookup, runs
+from minuet.store import children, commands, feeds, history, lookup, runs
 from minuet.store.page import Position
 
 if TYPE_CHECKING:
@@ -31,11 +31,19 @@ select (i % 8) || '-' || lpad(i::text, 26, '0'),
   0, case when i % 2000 = 0 then 1 else 0 end, 10, 'o/1', now() - i * interval '1 second', now(),
   case when i % 100 = 0 then null else now() end, now(), i % 10000 = 0
 from generate_series(1, 100000) as i;
+insert into runs (id, tenant, partition, workflow, document_digest, ir_digest, principal, status,
+  cmd, seq, last_commit, accepted_at, relayed_at, started_at, ended_at, parent_run, child)
+select '0-' || lpad(i::text, 26, 'c'), 't0', 0, 'w.fan', '', '', 'key',
+  case when i % 300 = 0 then 1 else 6 end, 0, 10, 'o/1', now(), now(),
+  now(), case when i % 300 = 0 then null else now() end,
+  '0-' || lpad((100 * (1 + i / 30000))::text, 26, '0'), '{}'
+from generate_series(1, 60000) as i;
 insert into transitions (run_id, first_seq, last_seq, commit_id, prev, time, events)
 select id, s, s, 'o/' || s, '', now(), '[]' from runs, generate_series(1, 10) as s;
 analyze
 """
 SOME = "0-" + "8".rjust(26, "0")
+PARENT = "0-" + "100".rjust(26, "0")
 BEFORE = Position(datetime.now(UTC), SOME)
 
 
@@ -122,6 +130,12 @@ QUERIES: dict[str, Query] = {
     "list of a rare workflow": listing(workflow="w7"),
     "list of a workflow without runs": listing(workflow="none", after=BEFORE),
     "list of a workflow's failed runs": listing(workflow="w", statuses=[7]),
+    "children of a run": listing(parent=PARENT),
+    "further children of a run": listing(parent=PARENT, after=BEFORE),
+    "failed children of a run": listing(parent=PARENT, statuses=[7]),
+    "children that parents wait for": lambda c: children.children(c, [SOME]),
+    "orphans": lambda c: children.orphans(c, limit=500),
+    "lines of changed runs": lambda c: feeds.lines_of(c, ["t0"], [SOME]),
     "relay sweep": lambda c: commands.claim_unconfirmed(c, limit=1000, least_s=2, most_s=30),
     "reconciler sweep": lambda c: history.live_runs(c, after=SOME, limit=500),
     "suspects": lambda c: history.suspect_runs(c, limit=500),
@@ -154,6 +168,12 @@ async def test_no_table_is_read_whole(filled: str, name: str) -> None:
     plans = await plans_of(filled, QUERIES[name])
     assert plans
     assert not [plan for plan in plans if reads_whole(plan)]
+
+
+async def test_list_of_roots_does_not_wade_through_their_children(filled: str) -> None:
+    """60,000 children are newer than every root."""
+    for plan in await plans_of(filled, QUERIES["list"]):
+        assert "runs_roots_idx" in plan, plan
 
 
 async def test_a_scan_would_be_seen(filled: str) -> None:

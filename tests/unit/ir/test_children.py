@@ -12,7 +12,7 @@ from minuet.ir.compile import compile_document
 from minuet.ir.run_state import RunState
 from minuet.ir.transition import Completion, Limits
 from minuet.model.ids import is_run_id
-from minuet.model.signal import Command, Start
+from minuet.model.signal import Command, Continue, Start
 from minuet.model.status import NodeStatus, RunStatus
 from minuet.model.token import Failure, Outcome, TaskToken
 
@@ -319,6 +319,26 @@ def test_restored_parent_takes_over_what_history_knows() -> None:
     made = reinstate(restored, 0, children=children)
     assert [start.run for start in made.starts] == [runs[2]]
     assert [event.type for event in made.events] == ["warning", "node.item"]
+
+
+def test_restored_parent_starts_again_when_its_blob_has_come() -> None:
+    family = Family(lambda token: big(family) if token.node == "make" else None)
+    document = mapped("nodes.make.output", max_parallel=3)
+    document["nodes"].insert(0, {"id": "make", "type": "task"})
+    document["edges"] = [{"from": "make", "to": "fan"}]
+    state = family.start(family.save(document))
+    runs = [child.run for child in family.children()]
+    assert len(runs) == 3
+    restored = RunState.from_snapshot(state.plan, state.snapshot())
+    made = reinstate(restored, 0)
+    assert (made.starts, made.more) == ([], True)
+    [wanted] = restored.wanted
+    restored.blobs[wanted] = family.blobs[wanted]
+    found: list[str] = []
+    while made.more:
+        made = advance(restored, [Continue(ROOT)], 0, Limits(tokens=2))
+        found += [start.run for start in made.starts]
+    assert found == runs
 
 
 def test_blob_that_holds_the_items_is_asked_for() -> None:
