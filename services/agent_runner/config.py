@@ -25,6 +25,7 @@ class AgentConfig(msgspec.Struct, frozen=True):
     tool_mode: ToolMode = "native"
     hosts: list[str] = []
     types: list[str] = []
+    workflows: list[str] = []
     secrets: list[str] = []
     output_schema: dict[str, Any] | None = None
     ports: list[str] = []

@@ -2,20 +2,26 @@
 
 Edges out of an approval give *guards*: it was asked, and perhaps it said yes. A node has the guards
 that every way to it has. What an approval protects may be entered anew only with the guards of one
-of the guarded ways there were. Nodes from which it is reached *beside* the approval decide whether
-that is asked at all: they, and the edges out of them, stay as they are.
+of the guarded ways there were, and no loop may run it again unless the approval is in the loop, so
+that it is asked again. Nodes from which it is reached *beside* the approval decide whether that is
+asked at all: they, and the edges out of them, stay as they are.
+
+A node with child runs counts as an approval, passed by its success, if these may ask: a `map` with
+an approval in its body, and whatever runs a stored workflow (what that holds is not known here).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 
+from minuet.ir.checks_children import SPAWNING
 from minuet.ir.edge_keys import EdgeKey, edge_key, edge_keys
 from minuet.model.ir import Ir, IrNode
+from minuet.model.status import SUCCESS
 
 APPROVAL: Final = "hitl"
 APPROVED: Final = "approved"
@@ -26,7 +32,7 @@ DECIDES: Final = "decides whether an approval is asked: it may not be changed"
 
 def approval_faults(old: Ir, new: Ir) -> list[str]:
     """Why `new` would weaken an approval of `old`. O((nodes + edges) * approvals)."""
-    gates = {node.id for node in old.nodes if node.type == APPROVAL}
+    gates = {node.id for node in old.nodes if _asks(node.type, node.config)}
     if not gates:
         return []
     before, after = Graph(old, gates), Graph(new, gates)
@@ -36,6 +42,7 @@ def approval_faults(old: Ir, new: Ir) -> list[str]:
         *_changed_gates(before, after),
         *_opened(before, after, behind),
         *_led_around(before, after, behind, beside),
+        *_run_again(before, after),
         *_other_decisions(before, after, beside),
     ]
 
@@ -62,7 +69,7 @@ class Graph:
         guards = self._guards[edge.source]
         if edge.source in self.gates:
             guards |= {("asked", edge.source)}
-            if edge.on == APPROVED:
+            if edge.on == (APPROVED if self.nodes[edge.source].type == APPROVAL else SUCCESS):
                 guards |= {(APPROVED, edge.source)}
         return guards
 
@@ -72,7 +79,8 @@ class Graph:
         sure = [
             (edge.source, edge.target)
             for edge in self.edges
-            if edge.on == "success"
+            if edge.on == SUCCESS
+            and edge.source not in self.gates
             and edge.when is None
             and not edge.otherwise
             and self.nodes[edge.target].join <= 1
@@ -86,6 +94,12 @@ class Graph:
             gate = ways[0].source
             found.add(gate)
         return found
+
+    def round(self, edge: EdgeKey) -> set[str]:
+        """The nodes that this loop edge runs again."""
+        steps = [(e.source, e.target) for ways in self.entering.values() for e in ways]
+        back = [(target, source) for source, target in steps]
+        return closure(steps, {edge.target}) & closure(back, {edge.source})
 
     def beside(self, behind: set[str]) -> set[str]:
         """Nodes from which a way that passes no approval leads to one in `behind`."""
@@ -139,6 +153,31 @@ def _led_around(before: Graph, after: Graph, behind: set[str], beside: set[str])
         elif edge.target in behind and not _is_guarded(before, after, edge):
             faults.append(f"{arrow} would lead around an approval")
     return sorted(faults)
+
+
+def _run_again(before: Graph, after: Graph) -> list[str]:
+    """An approval that was given holds for one round."""
+    faults = []
+    for edge in after.keys - before.keys:
+        round_ = after.round(edge) if edge.loop else set()
+        again = {gate for gate in before.gates - round_ if before.protected(gate) & round_}
+        faults += [
+            f"the new loop from '{edge.source}' to '{edge.target}' would run again what the "
+            f"approval '{gate}' protects, without asking"
+            for gate in again
+        ]
+    return sorted(faults)
+
+
+def _asks(type: str, config: msgspec.Raw | Mapping[str, Any]) -> bool:
+    """Whether what the node runs may ask people."""
+    if type not in SPAWNING:
+        return type == APPROVAL
+    given = msgspec.json.decode(config) if isinstance(config, msgspec.Raw) else config
+    inner = given.get("run", {}).get("nodes")
+    if inner is None:
+        return True
+    return any(_asks(node["type"], node.get("config", {})) for node in inner)
 
 
 def _is_guarded(before: Graph, after: Graph, edge: EdgeKey) -> bool:

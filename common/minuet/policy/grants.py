@@ -15,19 +15,21 @@ from .hosts import allows, literal_origin, wider
 
 # They reach nothing outside the run, but for a person who is asked.
 ALWAYS_ALLOWED: Final = frozenset({"transform", "branch", "wait", "join", "hitl"})
-GRANTING: Final = ("hosts", "secrets", "tools", "types")
+AGENT: Final = "agent"
+GRANTING: Final = ("hosts", "secrets", "tools", "types", "workflows")
 MODEL_SERVER: Final = frozenset({"base_url", "api_key"})
 
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """`types`, `secrets`, `hosts` and `tools` of an agent's config, and its model server with the
-    key for it."""
+    """`types`, `secrets`, `hosts`, `tools` and `workflows` of an agent's config, and its model
+    server with the key for it."""
 
     types: frozenset[str]
     secrets: frozenset[str]
     hosts: tuple[str, ...]
     tools: frozenset[str]
+    workflows: frozenset[str]
     model_server: tuple[Any, Any]
 
     @classmethod
@@ -42,19 +44,26 @@ class Grants:
             frozenset(_names(config, "secrets")),
             tuple(_names(config, "hosts")),
             frozenset(_names(config, "tools")),
+            frozenset(_names(config, "workflows")),
             (config.get("base_url"), config.get("api_key")),
         )
 
     def faults(self, node: IrNode) -> list[str]:
-        """Why the agent may not bring this node, or this change of it."""
-        who = f"node '{node.id}'"
-        config = msgspec.json.decode(node.config)
+        """Why the agent may not bring this node, or this change of it. The nodes in the body of a
+        `map` are judged as if they were brought themselves."""
+        return self._faults(f"node '{node.id}'", node.type, msgspec.json.decode(node.config))
+
+    def _faults(self, who: str, type: str, config: dict[str, Any]) -> list[str]:
         faults = []
-        if node.type not in self.types | ALWAYS_ALLOWED:
-            faults.append(f"{who} has the type '{node.type}', which the agent's `types` lack")
-        if node.type == "http":
+        if type not in self.types | ALWAYS_ALLOWED:
+            faults.append(f"{who} has the type '{type}', which the agent's `types` lack")
+        if type == "map":
+            return faults + self._map_faults(who, config)
+        if type == "workflow":
+            return faults + self._workflow_faults(who, config.get("name"))
+        if type == "http":
             faults += self._request_faults(who, config)
-        elif node.type == "agent":
+        elif type == "agent":
             faults += self._agent_faults(who, config)
             config = {name: config[name] for name in config.keys() - MODEL_SERVER}
         lacking = _secrets(config) - {name.lower() for name in self.secrets}
@@ -63,6 +72,25 @@ class Grants:
             for name in sorted(lacking)
         ]
         return faults
+
+    def _map_faults(self, who: str, config: dict[str, Any]) -> list[str]:
+        """Neither its items nor the inputs of its runs can read secrets: no document compiles."""
+        run = config["run"]
+        if "nodes" not in run:
+            return self._workflow_faults(who, run.get("workflow"))
+        faults = []
+        for inner in run["nodes"]:
+            inside = f"node '{inner['id']}' in {who}"
+            if inner["type"] == AGENT:
+                faults.append(f"{inside} is an agent: there would be one for each item")
+            faults += self._faults(inside, inner["type"], inner.get("config", {}))
+        return faults
+
+    def _workflow_faults(self, who: str, name: object) -> list[str]:
+        """A stored workflow brings types, hosts and secrets of its own."""
+        if name in self.workflows:
+            return []
+        return [f"{who} runs the workflow '{name}', which the agent's `workflows` lack"]
 
     def _request_faults(self, who: str, config: dict[str, Any]) -> list[str]:
         faults = self._address_faults(who, config.get("url"))
@@ -95,6 +123,7 @@ class Grants:
             "secrets": sorted(inner.secrets - self.secrets),
             "tools": sorted(inner.tools - self.tools),
             "types": sorted(inner.types - self.types - ALWAYS_ALLOWED),
+            "workflows": sorted(inner.workflows - self.workflows),
         }
         faults += [
             f"{who} has {', '.join(names)} in its `{field}`, which the agent's lack"

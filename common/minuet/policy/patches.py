@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from minuet.ir.rebase import patch_faults
 from minuet.model.ir import Ir, IrNode
 from minuet.model.status import NodeStatus
 
 from .approvals import approval_faults
+from .grants import AGENT as AGENT
 from .grants import Grants
 
 MAX_AGENTS: Final = 5
 MAX_AGENT_PATCHES: Final = 20
-AGENT: Final = "agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,9 @@ def refusal(change: Change, status: Mapping[str, NodeStatus]) -> Refusal | None:
 
 
 def agent_count_faults(new: Ir, max_agents: int) -> list[str]:
-    """Agents already in the document count too: who spawns may not spawn without end."""
-    agents = sum(node.type == AGENT for node in new.nodes)
+    """Agents already in the document count too: who spawns may not spawn without end. One in the
+    body of a `map` counts once; those of stored workflows belong to runs of their own."""
+    agents = sum(_agents(node.type, msgspec.json.decode(node.config)) for node in new.nodes)
     if agents <= max_agents:
         return []
     return [f"the run would have {agents} agents; at most {max_agents} are allowed"]
@@ -65,9 +68,9 @@ def agent_count_faults(new: Ir, max_agents: int) -> list[str]:
 def agent_patch_faults(old: Ir, new: Ir, agent: str) -> list[str]:
     """What an agent may not do to its own run though a person might.
 
-    It may not bring a node type, a secret or a host that its own node lacks, nor a type that nobody
-    knows, and it may not remove an approval or lead the way around one. A node that the patch
-    changes is judged as one that it brings.
+    It may not bring a node type, secret, host or workflow that its own node lacks, nor a type that
+    nobody knows, and it may not remove an approval or lead the way around one. A node that the
+    patch changes is judged as one that it brings.
     """
     known = {node.id: node for node in old.nodes}
     own = known.get(agent)
@@ -91,6 +94,13 @@ def agent_of(patch: str, run: str) -> str | None:
     parts = patch.split("/")
     is_id = len(parts) == 4 and parts[0] == run and parts[2].isdecimal() and parts[3].isdecimal()
     return parts[1] if is_id else None
+
+
+def _agents(type: str, config: dict[str, Any]) -> int:
+    if type != "map":
+        return int(type == AGENT)
+    inner = config["run"].get("nodes", ())
+    return sum(_agents(node["type"], node.get("config", {})) for node in inner)
 
 
 def _does_the_same(one: IrNode, other: IrNode) -> bool:

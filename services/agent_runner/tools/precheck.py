@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from minuet.ir.checks_children import references
 from minuet.ir.compile import Compiled, compile_document
 from minuet.ir.materialise import apply_patch
 from minuet.model.errors import PatchError
@@ -74,6 +75,8 @@ class Precheck:
             changed = apply_patch(document, call.arguments["operations"])
         except PatchError as exc:
             return [f"/operations/{exc.index}: {exc.reason}"]
+        if references(changed):
+            return []  # stored workflows are not known here: the suite decides
         old, new = await self._compiled(document), await self._compiled(changed)
         if not (new.valid and old.valid) or any(node.unknown for node in new.require().nodes):
             await self._learn_types()

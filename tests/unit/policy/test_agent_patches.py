@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from minuet.ir.builtin import builtin_node_types
+from minuet.ir.checks_children import KnownWorkflow, Reference
 from minuet.ir.compile import compile_document
 from minuet.ir.materialise import apply_patch
-from minuet.model.ir import Ir
+from minuet.model.ir import Ir, IrChild
 from minuet.model.node_type import NodeType
 from minuet.model.status import NodeStatus
 from minuet.policy.patches import (
@@ -25,14 +26,21 @@ from minuet.policy.patches import (
 Json = dict[str, Any]
 TYPES: Mapping[str, NodeType] = {**builtin_node_types(), "crm.add": NodeType("crm.add")}
 OWN = {
-    "prompt": "p", "types": ["http", "agent"], "hosts": ["api.example.com", "*.example.org:8443"],
+    "prompt": "p", "types": ["http", "agent", "map", "workflow"], "workflows": ["granted"],
+    "hosts": ["api.example.com", "*.example.org:8443"],
     "secrets": ["crm_key"], "tools": ["search_tools"],
     "base_url": "https://models.example/v1", "api_key": "${secrets.model_key}",
 }  # fmt: skip
 
 
+WORKFLOWS = {
+    Reference(name): KnownWorkflow(IrChild("sha256:i", "sha256:d", name, 1, latest=True), 0)
+    for name in ("granted", "other")
+}
+
+
 def compiled(document: Json) -> Ir:
-    return compile_document(document, TYPES).require()
+    return compile_document(document, TYPES, WORKFLOWS).require()
 
 
 def document(nodes: Sequence[Json], edges: Sequence[Sequence[Any]] = (), **more: Any) -> Json:
@@ -60,6 +68,16 @@ def agent(**config: Any) -> Json:
     return {"id": "new", "type": "agent", "config": {"prompt": "q", **config}}
 
 
+def fan(*nodes: Json, id: str = "new", **run: Any) -> Json:
+    """A map with these nodes in its body, or over what `run` names."""
+    body = {"nodes": list(nodes), **run} if nodes else run
+    return {"id": id, "type": "map", "config": {"items": "3", "run": body}}
+
+
+def call(name: str, id: str = "new") -> Json:
+    return {"id": id, "type": "workflow", "config": {"name": name}}
+
+
 def add(*nodes: Json, edges: Sequence[Sequence[Any]] = ()) -> list[Json]:
     listed = [{"from": e[0], "to": e[1], **(e[2] if len(e) > 2 else {})} for e in edges]
     return [
@@ -83,6 +101,11 @@ def faults(base: Json, operations: list[Json]) -> list[str]:
         gate("new"),
         agent(),
         agent(base_url=OWN["base_url"], api_key=OWN["api_key"], hosts=["x.example.org:8443"]),
+        fan(http("https://api.example.com/${inputs.item}", body="${secrets.crm_key}")),
+        fan(fan(step("a"), gate("b")), id="new"),
+        fan(workflow="granted"),
+        call("granted"),
+        agent(workflows=["granted"]),
         agent(types=["http", "transform"], secrets=["crm_key"], tools=["search_tools"]),
     ],
     ids=lambda node: str(node["config"])[:60],
@@ -108,6 +131,21 @@ def test_an_agent_may_bring_what_its_node_has(node: Json) -> None:
         (http("https://api.example.com/", body="${secrets.other}"), "secret 'other'"),
         (http("https://api.example.com/", body="${secrets.model_key}"), "secret 'model_key'"),
         ({"id": "new", "type": "crm.add"}, "type 'crm.add'"),
+        (fan({"id": "mid", "type": "crm.add"}), "node 'mid' in node 'new' has the type 'crm.add'"),
+        (fan(fan({"id": "deep", "type": "crm.add"}, id="mid")), "node 'deep' in node 'mid'"),
+        (fan(http("https://evil.test/")), "calls evil.test:443"),
+        (fan(fan(http("https://evil.test/"), id="mid")), "calls evil.test:443"),
+        (fan(http("https://${inputs.item}/")), "must name its host"),
+        (fan(http("https://api.example.com/", body="${secrets.other}")), "secret 'other'"),
+        (fan(http("https://api.example.com/", headers={"x": "${secrets['other']}"})), "'other'"),
+        (fan(agent()), "there would be one for each item"),
+        (fan(fan(agent(), id="mid")), "there would be one for each item"),
+        (fan(workflow="other"), "runs the workflow 'other'"),
+        (fan(fan(workflow="other", id="mid")), "runs the workflow 'other'"),
+        (fan(call("other")), "runs the workflow 'other'"),
+        (call("other"), "runs the workflow 'other'"),
+        (agent(workflows=["granted", "other"]), "other in its `workflows`"),
+        (agent(workflows=["${inputs.name}"]), "as they are"),
         ({"id": "new", "type": "nobody.knows"}, "unknown type"),
         (agent(hosts=["evil.test"]), "evil.test in its `hosts`"),
         (agent(hosts=["${nodes.own.output}"]), "as they are"),
@@ -180,6 +218,21 @@ def test_a_sixth_agent_is_refused_whoever_asks() -> None:
     assert told.faults == ["the run would have 6 agents; at most 5 are allowed"]
 
 
+def test_an_agent_in_the_body_of_a_map_counts_once() -> None:
+    base = document([fan(agent(), step("x"), id="fan")])
+    assert agent_count_faults(compiled(base), 2) == []
+    assert agent_count_faults(compiled(base), 1) == [
+        "the run would have 2 agents; at most 1 are allowed"
+    ]
+
+
+def test_without_the_type_even_a_granted_workflow_is_refused() -> None:
+    base = document([])
+    base["nodes"][0]["config"] = {"prompt": "p", "workflows": ["granted"]}
+    for node in (call("granted"), fan(workflow="granted"), fan(step("a"))):
+        assert any("`types` lack" in fault for fault in faults(base, add(node)))
+
+
 def test_what_happened_is_a_conflict() -> None:
     base = document([step("a")], [("own", "a")])
     changed = apply_patch(base, [{"op": "replace", "path": "/nodes/1/config/value", "value": 2}])
@@ -217,6 +270,20 @@ MERGED = document(
     [("own", "a"), ("a", "log"), ("a", "gate"), ("gate", "ship"), ("ship", "done"),
      ("log", "done")],
 )  # fmt: skip
+
+INSIDE = document(
+    [fan(step("s"), gate("ask"), id="fan"), call("other", "call"), step("ship"), step("send")],
+    [("own", "fan"), ("fan", "ship"), ("own", "call"), ("call", "send")],
+)  # fmt: skip
+TWICE = document(
+    [step("a"), gate(), step("ship"), step("done"), step("free")],
+    [("own", "a"), ("a", "gate"), ("gate", "ship"), ("ship", "done"), ("own", "free")],
+)  # fmt: skip
+
+
+def loop(source: str, target: str, **more: Any) -> list[Json]:
+    edge = {"loop": {"while": "iteration < 2", "max_iterations": 3}, **more}
+    return add(edges=[(source, target, edge)])
 
 
 def replaced(path: str, value: Any) -> list[Json]:
@@ -268,6 +335,23 @@ WEAKENED: dict[str, tuple[Json, list[Json], str]] = {
     "the same counts twice": (
         BOTH, add(step("n"), edges=[("one", "n"), ("n", "ship")]), "count among",
     ),
+    "another body with an approval in it": (
+        INSIDE, replaced("/nodes/by-id/fan/config/run/nodes", [step("s")]), "may not be changed",
+    ),
+    "past the approval in a body": (INSIDE, add(edges=[("own", "ship")]), "lead around"),
+    "past a stored workflow": (INSIDE, add(edges=[("own", "send")]), "lead around"),
+    "from the failure of a body": (
+        INSIDE, add(edges=[("fan", "ship", {"on": "error"})]), "lead around",
+    ),
+    "no stored workflow": (
+        INSIDE, [{"op": "remove", "path": "/edges/3"}, {"op": "remove", "path": "/edges/2"},
+                 {"op": "remove", "path": "/nodes/by-id/call"}], "may not be removed",
+    ),
+    "a loop behind it": (TWICE, loop("done", "ship"), "without asking"),
+    "a loop of one node behind it": (TWICE, loop("ship", "ship"), "without asking"),
+    "a loop through a node of its own": (
+        TWICE, [*add(step("n"), edges=[("ship", "n")]), *loop("n", "ship")], "without asking",
+    ),
     "past both": (EITHER, add(edges=[("a", "ship")]), "lead around"),
     "an approval of something else": (EITHER, add(edges=[("third", "ship")]), "lead around"),
 }  # fmt: skip
@@ -287,6 +371,14 @@ KEPT: dict[str, tuple[Json, list[Json]]] = {
     "a side branch": (SIMPLE, add(step("n"), edges=[("own", "n")])),
     "beside a merge that runs anyway": (
         MERGED, add(step("n"), edges=[("own", "n"), ("n", "done")]),
+    ),
+    "a loop that asks again": (TWICE, loop("done", "a")),
+    "a loop that asks at once": (TWICE, loop("ship", "gate")),
+    "a loop before it": (TWICE, [*removed(1), *add(step("n"), edges=[("a", "n"), ("n", "gate")]),
+                                 *loop("n", "a")]),
+    "a loop of what nobody protects": (TWICE, loop("free", "free")),
+    "a step behind a body with an approval": (
+        INSIDE, [*removed(1), *add(step("n"), edges=[("fan", "n"), ("n", "ship")])],
     ),
     "a change of what runs anyway": (MERGED, replaced("/nodes/by-id/log/config/value", 2)),
     "one more way by one of two": (
