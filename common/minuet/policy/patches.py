@@ -13,8 +13,7 @@ from minuet.model.ir import Ir, IrNode
 from minuet.model.status import NodeStatus
 
 from .approvals import approval_faults
-from .grants import AGENT as AGENT
-from .grants import Grants
+from .grants import AGENT, Grants
 
 MAX_AGENTS: Final = 5
 MAX_AGENT_PATCHES: Final = 20

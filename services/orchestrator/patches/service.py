@@ -14,7 +14,8 @@ from minuet.ir.keep_children import keep_children
 from minuet.ir.materialise import apply_patch
 from minuet.model.errors import InvalidDocument, PatchError, StoreUnavailable
 from minuet.model.status import NODE_STATUS_BY_WORD, NodeStatus, RunStatus
-from minuet.policy.patches import AGENT, MAX_AGENT_PATCHES, Change, agent_of, refusal
+from minuet.policy.grants import AGENT
+from minuet.policy.patches import MAX_AGENT_PATCHES, Change, agent_of, refusal
 from minuet.store import page, patches
 from minuet.store.database import Database
 from minuet.store.history import without_nul
