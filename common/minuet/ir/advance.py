@@ -360,7 +360,9 @@ class _Inputs(EndingStep):
             data = {"approval": self.approval(node.index)}
             self.node_event("approval.expired", node.index, data)
         if node.asks and node.config.get("on_timeout", "reject") == "reject":
-            port = TIMEOUT if self.plan.router.listens(node.index, TIMEOUT) else REJECTED
+            heard = self.plan.router.listens(node.index, TIMEOUT)
+            heard = heard or (node.closes and node.back.on == TIMEOUT)
+            port = TIMEOUT if heard else REJECTED
             self.finish(node, NodeStatus.TIMED_OUT, port, Stored(expiry_output()))
         else:
             self.give_up(node, Failure(TIMEOUT, "nothing came in time", retryable=False), None)

@@ -157,13 +157,27 @@ class Step:
         timed_out = failure.code == TIMEOUT
         status = NodeStatus.TIMED_OUT if timed_out else NodeStatus.FAILED
         for port in (TIMEOUT, ERROR) if timed_out else (ERROR,):
-            if self.plan.router.listens(node.index, port):
+            if self.plan.router.listens(node.index, port) or self._fails_into_loop(node, port):
                 self.finish(node, status, port, NO_OUTPUT, outcome, {"error": failure})
                 return
         if node.node.on_error_continue:
             self.finish(node, status, SUCCESS, NO_OUTPUT, outcome, {"error": failure})
         else:
             self._fatal(node, status, failure, outcome)
+
+    def _fails_into_loop(self, node: NodePlan, port: str) -> bool:
+        """Whether the loop that the node closes goes round by this failure, or has run out by it. A
+        condition that fails is left to `finish`."""
+        if not node.closes or node.back.on != port:
+            return False
+        self._keep(node.id, NO_OUTPUT)
+        iteration = self.frontier.cell(node.index)[3]
+        try:
+            again = goes_round(node, port, self.values, iteration)
+        except ExpressionFailed:
+            return True
+        runs_out = iteration + 1 >= node.back.max_iterations
+        return again and not (runs_out and node.node.on_error_continue)
 
     def _fatal(
         self, node: NodePlan, status: NodeStatus, failure: Failure, outcome: Outcome | None

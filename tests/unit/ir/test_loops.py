@@ -22,7 +22,7 @@ from minuet.model.event import Event
 from minuet.model.node_type import NodeType
 from minuet.model.signal import Command, Start
 from minuet.model.status import RunStatus
-from minuet.model.token import ApprovalRequest, Outcome
+from minuet.model.token import ApprovalRequest, Failure, Outcome
 
 TYPES = {"task": NodeType("task", effect="pure")}
 Answer = Callable[[str, int], Outcome]
@@ -138,6 +138,52 @@ def test_exhausted_fails_the_run_if_nothing_listens(router: Any) -> None:
     assert run(document, router).status is RunStatus.FAILED
     assert EVENTS[-1].data["error"]["code"] == "exhausted"
     assert COUNTS == {"a": 3}
+
+
+def failing(*gens: int) -> Answer:
+    """`b` fails in these executions."""
+
+    def answer(node: str, gen: int) -> Outcome:
+        if node == "b" and gen in gens:
+            return Outcome("error", failure=Failure("broken", "it broke", retryable=False))
+        return Outcome(output=msgspec.Raw(str(gen).encode()))
+
+    return answer
+
+
+def error_loop(while_: str, **b: Any) -> dict[str, Any]:
+    return {
+        "nodes": [*task("a", "c"), {"id": "b", "type": "task", **b}],
+        "edges": [edge("a", "b"), edge("b", "c"), back("b", "a", while_, 3, on="error")],
+    }
+
+
+def test_failure_may_go_round(router: Any) -> None:
+    assert run(error_loop("true"), router, failing(1, 2)).status is RunStatus.SUCCEEDED
+    assert COUNTS == {"a": 3, "b": 3, "c": 1}
+
+
+def test_failure_that_runs_out_of_rounds_is_exhausted(router: Any) -> None:
+    assert run(error_loop("true"), router, failing(1, 2, 3)).status is RunStatus.FAILED
+    assert EVENTS[-1].data["error"]["code"] == "exhausted"
+
+
+def test_failure_that_does_not_go_round_fails_the_run(router: Any) -> None:
+    assert run(error_loop("iteration < 1"), router, failing(1, 2)).status is RunStatus.FAILED
+    assert EVENTS[-1].data["error"]["code"] == "broken"
+    assert COUNTS == {"a": 2, "b": 2}
+
+
+def test_failure_that_does_not_go_round_may_be_passed_over(router: Any) -> None:
+    for while_ in ("iteration < 1", "true"):
+        document = error_loop(while_, on_error="continue")
+        assert run(document, router, failing(1, 2, 3)).status is RunStatus.SUCCEEDED
+        assert COUNTS["c"] == 1
+
+
+def test_failure_whose_condition_fails_fails_the_run(router: Any) -> None:
+    assert run(error_loop("output.nothing > 1"), router, failing(1)).status is RunStatus.FAILED
+    assert EVENTS[-1].data["error"]["code"] == "expression"
 
 
 def test_way_out_of_the_middle_waits_for_the_end(router: Any) -> None:

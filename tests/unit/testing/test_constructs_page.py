@@ -51,6 +51,27 @@ def test_loop_that_runs_out_ends_on_exhausted() -> None:
     assert len(run.node("write").rounds) == 3
 
 
+def signed_off() -> Harness:
+    harness = Harness(example("signed-off")).fake("send", lambda config: config["text"])
+    return harness.fake("draft", lambda config: f"text, {config['comment']}")
+
+
+def test_person_sends_work_back() -> None:
+    with signed_off().start() as live:
+        live.reject("sign", comment="shorter")
+        assert live.question("sign").payload == "text, shorter"
+        live.approve("sign")
+        run = live.finish()
+    assert run.outputs == {"sent": "text, shorter"}
+    assert run.ended == ["draft", "sign", "draft", "sign", "send"]
+
+
+def test_work_that_nobody_signs_is_not_sent() -> None:
+    run = signed_off().run()
+    assert (run.status, run.outputs) == ("succeeded", {"sent": None})
+    assert (run.node("sign").output["decision"], run.duration_ms) == ("expired", 172_800_000)
+
+
 def test_loops_in_loops_multiply() -> None:
     run = Harness(example("doors")).fake("knock", lambda config: config).run()
     assert run.status == "succeeded"
