@@ -277,6 +277,47 @@ def test_rounds_of_a_loop_are_kept() -> None:
     assert [each.ended_ms for each in run.node("rest").rounds] == [10_000, 20_000, 30_000]
 
 
+def test_question_that_nobody_answers_is_asked_again() -> None:
+    ask = {"id": "ask", "type": "hitl", "config": {"message": "Well?", "timeout": "1h"}}
+    again = {"while": "iteration < 2", "max_iterations": 9}
+    edges = [{"from": "ask", "to": "ask", "on": "timeout", "loop": again}]
+    run = Harness(document("l", ask) | {"edges": edges}).run()
+    assert (run.status, run.duration_ms) == ("succeeded", 3 * 3_600_000)
+    assert [each.port for each in run.node("ask").rounds] == ["timeout"] * 3
+
+
+def test_cancelled_run_waits_for_what_a_child_undoes_but_not_for_ever() -> None:
+    undone = document(
+        "part",
+        task("do", compensate="undo"),
+        {"id": "rest", "type": "wait", "config": {"for": "1h"}},
+        task("undo"),
+        edges=[("do", "rest")],
+        settings={"compensate_on": ["cancelled"]},
+    )
+    for takes, duration_ms in (("5s", 5_000), ("30s", 15_000)):
+        harness = Harness(document("top", call("part"))).workflow(undone)
+        harness.fake("do", returns=1).fake("undo", returns=1, takes=takes)
+        with harness.start() as live:
+            live.child("call").until("rest", "waiting")
+            assert live.cancel("enough").status == "cancelling"
+            run = live.finish()
+        assert (run.status, run.duration_ms) == ("cancelled", duration_ms)
+        assert run.child("call").status == "cancelled"
+        assert run.child("call").node("undo").status == "succeeded"
+
+
+def test_pause_starts_no_further_items() -> None:
+    harness = Harness(document("m", fan("4", max_parallel=1))).fake("step", returns=1, takes="1s")
+    with harness.start() as live:
+        live.child("fan").until("step", "ready")
+        live.pause()
+        assert len(live.advance("1h").children("fan")) == 1
+        live.resume()
+        run = live.finish()
+    assert (run.status, run.duration_ms) == ("succeeded", 3_600_000 + 3_000)
+
+
 def test_thousands_of_items_are_no_matter() -> None:
     harness = Harness(document("m", fan("2000"), outputs="${nodes.fan.output.succeeded}"))
     assert harness.fake("step", lambda config: config["n"]).run().outputs == 2000
