@@ -254,7 +254,7 @@ export const text = {
     reusedFrom: 'Taken over from',
     undoes: (title: string) => `Undoes ${title}`,
     items: ({ count, done, failed }: { count: number; done: number; failed: number }) =>
-      `${done + failed}/${count} items${failed > 0 ? `, ${failed} failed` : ''}`,
+      `${done + failed}/${count} ${failed > 0 ? `· ${failed} failed` : 'items'}`,
     mark: { added: 'Added by a patch', changed: 'Changed by a patch' },
     polling: 'Following without a socket: updates come more slowly.',
     stale: (ago: string) => `Reconnecting, last update ${ago}`,

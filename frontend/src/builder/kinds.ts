@@ -60,7 +60,8 @@ function waitSummary(config: JsonObject): string {
 
 function mapSummary({ items, run }: JsonObject): string {
   const body = isObject(run) ? run : {}
-  const steps = Array.isArray(body.nodes) ? `${body.nodes.length} steps` : ''
+  const count = Array.isArray(body.nodes) ? body.nodes.length : 0
+  const steps = count > 0 ? `${count} ${count === 1 ? 'step' : 'steps'}` : ''
   return `${inline(items)} → ${steps || named(body.workflow, body.version)}`
 }
 

@@ -7,6 +7,7 @@ import { AlternativeForm } from './AlternativeForm'
 import { ConfigForm } from './ConfigForm'
 import { readAny, writeAny } from './fields'
 import { formSchema } from './formSchema'
+import { OWN_FIELDS } from './ownFields'
 
 const SCHEMA = {
   type: 'object',
@@ -70,6 +71,46 @@ describe('alternatives', () => {
     expect(seen).toHaveBeenLastCalledWith({ message: 'paid', timeout: '1d' })
     await user.selectOptions(screen.getByLabelText('Waits'), 'for')
     expect(seen).toHaveBeenLastCalledWith({ for: '' })
+  })
+})
+
+const STEPS = { nodes: [{ id: 'x', type: 'transform' }], outputs: 1 }
+const OR_TEXT = { oneOf: [{ enum: ['fail', 'collect'] }, { type: 'object' }] }
+const MAP = {
+  type: 'object',
+  required: ['run'],
+  properties: {
+    run: {
+      title: 'Run',
+      type: 'object',
+      oneOf: [{ required: ['nodes'] }, { required: ['workflow'] }],
+      properties: { nodes: { type: 'array', items: { type: 'object' } }, workflow: {} },
+    },
+    on_item_error: { title: 'On item error', ...OR_TEXT },
+  },
+}
+
+it('writes the steps of a map as YAML, once, with what the compiler says of them', async () => {
+  const seen = vi.fn()
+  const user = userEvent.setup()
+  const faults = [{ path: ['run', 'nodes', '0', 'config'], message: 'no value' }]
+  const form = { value: { run: STEPS, on_item_error: { tolerate: 2 } }, faults, onChange: seen }
+  render(
+    <ConfigForm {...form} schema={MAP as never} idPrefix="m" fields={OWN_FIELDS.map as never} />,
+  )
+  expect(screen.getByText('nodes/0/config: no value')).toBeInTheDocument()
+  expect(screen.getByLabelText('How many items may fail')).toHaveValue('2')
+  const steps = screen.getByLabelText('Steps (YAML)')
+  await user.clear(steps)
+  await user.click(steps)
+  await user.paste('nodes: [')
+  expect(seen).not.toHaveBeenCalled()
+  await user.clear(steps)
+  await user.click(steps)
+  await user.paste('nodes: [{id: y, type: http}]')
+  expect(seen).toHaveBeenLastCalledWith({
+    run: { nodes: [{ id: 'y', type: 'http' }] },
+    on_item_error: { tolerate: 2 },
   })
 })
 

@@ -1,4 +1,4 @@
-import type { RJSFSchema, UiSchema } from '@rjsf/utils'
+import type { RJSFSchema } from '@rjsf/utils'
 import { Copy, Trash2 } from 'lucide-react'
 import { useMemo, useState } from 'react'
 import type { NodeTypeView } from '@/api/types'
@@ -9,6 +9,7 @@ import { documentOf, useBuilder } from '@/store/builder'
 import { faultPlace } from '../faults'
 import { AlternativeForm } from '../form/AlternativeForm'
 import { AnyField, CommitLine, Field, TextLine } from '../form/fields'
+import { OWN_FIELDS } from '../form/ownFields'
 import { iconOf, type Kinds } from '../kinds'
 import type { LoopRequest } from '../LoopQuestion'
 import { text } from '../text'
@@ -139,12 +140,6 @@ function IdField({ node }: { node: DocumentNode }) {
   )
 }
 
-/** Built-in types some of whose settings no plain form can ask for. */
-const FIELDS: Readonly<Record<string, UiSchema>> = {
-  map: { run: { 'ui:field': 'MapBody' }, on_item_error: { 'ui:field': 'ItemErrors' } },
-  workflow: { name: { 'ui:field': 'WorkflowName' } },
-}
-
 interface SettingsProps {
   node: DocumentNode
   kind: NodeTypeView | undefined
@@ -179,6 +174,6 @@ function Settings({ node, kind, faults, onChange }: SettingsProps) {
     return <p className="text-muted-foreground">{text.panel.noSettings}</p>
   }
   const form = { value: config, faults: own, onChange, idPrefix: `config-${node.id}` }
-  const fields = kind.builtin ? FIELDS[node.type] : undefined
+  const fields = kind.builtin ? OWN_FIELDS[node.type] : undefined
   return <AlternativeForm {...form} schema={schema} {...(fields ? { fields } : {})} />
 }
