@@ -36,7 +36,7 @@ def literal_origin(address: str) -> Origin | None:
         return None
     head = pieces[0] if pieces and isinstance(pieces[0], str) else ""
     found = _ORIGIN.match(head)
-    if found is None or (len(pieces) > 1 and not found["rest"]):
+    if found is None or ".." in found["host"] or (len(pieces) > 1 and not found["rest"]):
         return None
     port = int(found["port"] or PORTS[found["scheme"].lower()])
     host = plain_host(found["host"])

@@ -66,6 +66,7 @@ def test_an_origin_is_read_where_nothing_can_change_it(address: str, origin: Ori
         "https://api.example.com:65536/",
         "https://api.example.com:1\u0663/",
         "https://./",
+        "https://api.example.com../",
         "ftp://api.example.com/",
         "https://api.example.com;evil.test/",
         "https://api.example.com/${inputs.x",
