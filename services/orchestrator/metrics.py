@@ -38,7 +38,7 @@ REEMITTED: Final = Counter(
     "minuet_reconciler_reemitted_tokens_total", "Tokens that stood in no stream, asked for again"
 )
 CHILDREN_HEALED: Final = Counter(
-    "minuet_reconciler_healed_children_total", "Ends of child runs that their parents had missed"
+    "minuet_reconciler_healed_children_total", "Signals sent again between parents and child runs"
 )
 REEMIT_SKIPPED: Final = Counter(
     "minuet_reconciler_reemit_skipped_total",

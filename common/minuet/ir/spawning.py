@@ -337,6 +337,7 @@ def note_item(
     if (failure := data.get("error")) is not None:
         failure = msgspec.convert(failure, Failure)
         children.failed.append(kids.item_error(item, failure))
+        children.size_bytes += len(failure.message)
         return None
     if (ref := data.get("output_ref")) is not None:
         stored = Stored(ref=msgspec.convert(ref, CasRef))

@@ -86,6 +86,15 @@ def test_large_results_go_to_the_store() -> None:
     family.check_history()
 
 
+def test_errors_count_among_the_results_that_a_map_may_gather() -> None:
+    long = Outcome("error", failure=Failure("broken", "x" * 1_000_000, retryable=False))
+    family = Family(lambda _: long)
+    family.start(family.save(mapped("20", on_item_error="collect", max_parallel=2)))
+    assert end_of(family)["error"]["code"] == "too_large"
+    assert len(family.children()) < 12
+    family.check_history()
+
+
 def test_empty_map_succeeds_at_once() -> None:
     family = Family(doubled)
     family.start(family.save(mapped()), {"list": []})
