@@ -7,9 +7,11 @@ from collections import Counter
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 import redis
 
+from minuet.model.status import RunStatus
 from tests.support.waiting import until
 
 from .history import History
@@ -29,7 +31,7 @@ def document(name: str, node: Json) -> Json:
 
 
 def note(**more: Any) -> Json:
-    return {"id": "note", "type": "crash.note", "config": {"sleep_ms": 2}, **more}
+    return {"id": "note", "type": "crash.note", "config": {"sleep_ms": 10}, **more}
 
 
 WIDE = document(
@@ -94,6 +96,9 @@ class Families:
     def until_in_the_middle(self) -> None:
         """Some children have ended, most have not."""
         until(lambda: len(self.rows("status >= 6 and parent_run is not null")) >= 100, "under way")
+        self.assert_unfinished()
+
+    def assert_unfinished(self) -> None:
         assert len(self.rows("status < 6 and parent_run is null")) >= MAPS
 
     def until_ended(self) -> None:
@@ -106,16 +111,18 @@ class Families:
     def check(self) -> None:
         """Results complete and in order; every history whole, each item recorded once."""
         for run in self.wide:
-            answer = self.crew.client.get(f"/runs/{run}").json()
-            assert (answer["status"], answer["outputs"]) == ("succeeded", list(range(ITEMS)))
+            assert self._outcome(run) == ("succeeded", list(range(ITEMS)))
             items = [e.data["item"] for e in self.history.events(run) if e.type == "node.item"]
             assert sorted(items) == list(range(ITEMS))
             assert len(self.rows(f"parent_run = '{run}'")) == ITEMS
         for run in self.deep:
-            answer = self.crew.client.get(f"/runs/{run}").json()
-            assert (answer["status"], answer["outputs"]) == ("succeeded", 7)
+            assert self._outcome(run) == ("succeeded", 7)
         self._check_histories()
         assert all(len(keys) == 1 for keys in keys_by_execution(self.crew.ledger).values())
+
+    def _outcome(self, run: str) -> tuple[str, Any]:
+        [row] = self.history._fetch("select status, outputs from runs where id = $1", run)
+        return RunStatus(row["status"]).word, msgspec.json.decode(row["outputs"])
 
     def _check_histories(self) -> None:
         rows = self.history._fetch(
@@ -140,7 +147,9 @@ class Families:
 def test_killed_process_loses_no_family(crew: Crew, victim: str) -> None:
     families = Families(crew)
     families.until_in_the_middle()
-    crew.suite.until_restarted(victim, crew.suite.kill(victim))
+    old_pid = crew.suite.kill(victim)
+    families.assert_unfinished()
+    crew.suite.until_restarted(victim, old_pid)
     families.until_ended()
     families.check()
 
