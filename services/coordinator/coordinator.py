@@ -15,6 +15,7 @@ from .clock import RedisClock
 from .loading import Loader
 from .ownership import Bus, Ownership
 from .reader import Reader
+from .release import ReleaseDuty
 from .renewal import LeaseRenewer
 from .routing import BatchRouter, Store
 from .slots import SlotsDuty
@@ -46,7 +47,10 @@ class Coordinator:
         plans = PlanCache(blobs)
         self.ownership = Ownership(bus, renewer, clock, settings)
         self._slots = SlotsDuty(bus, self.ownership)
-        router = BatchRouter(Loader(bus, plans, blobs), plans, blobs, clock, self._slots.share)
+        router = BatchRouter(
+            Loader(bus, plans, blobs), plans, blobs, clock, self._slots.share, self._slots.whole
+        )
+        self._release = ReleaseDuty(bus, self.ownership, router.fairness, clock)
         self._reader = Reader(
             bus, self.ownership, router, clock, batch_signals=settings.batch_signals
         )
@@ -62,6 +66,7 @@ class Coordinator:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.ownership.run(stop))
                 group.create_task(self._slots.run(stop))
+                group.create_task(self._release.run(stop))
                 group.create_task(self._timers.run(stop))
                 await self._reader.run(stop)
         finally:

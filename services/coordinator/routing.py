@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -12,7 +12,7 @@ from minuet.cas.plans import Blobs, PlanCache
 from minuet.ir.advance import abort, advance
 from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
-from minuet.ir.transition import Completion, RunInput
+from minuet.ir.transition import Completion, Limits, RunInput, Transition
 from minuet.model.errors import Overloaded, StoreUnavailable
 from minuet.model.signal import Start
 from minuet.model.status import ERROR
@@ -22,6 +22,7 @@ from . import metrics
 from .assembler import Assembler
 from .batch import Batch
 from .clock import RedisClock
+from .fairness import LARGE, UNBOUND, Fairness
 from .loading import Loader
 from .partition import Installed, OwnedPartition
 from .restoring import RestoredRun, Restores
@@ -62,12 +63,15 @@ class BatchRouter:
         blobs: Store,
         clock: RedisClock,
         slots: Mapping[str, float],
+        whole: Mapping[str, float] | None = None,
     ) -> None:
         self._loader = loader
         self._blobs = blobs
         self._restores = Restores(plans, blobs, clock)
         self._clock = clock
         self._slots = slots
+        self._whole = whole if whole is not None else slots
+        self.fairness = Fairness(self._whole)
 
     async def route(self, partition: OwnedPartition, batch: Batch, *, refuse: bool = False) -> None:
         """Route and send. With `refuse` the runs that the batch names are not routed but failed
@@ -103,7 +107,7 @@ class BatchRouter:
             partition.states[each.run] = each.install(assembler)
             partition.restores[each.run] = Installed(each.last, partition.number)
         ended: list[str] = []
-        for run, inputs in batch.runs.items():
+        for run, inputs in by_priority(partition, batch):
             known = Known(batch.starts.get(run), restored.get(run), plans)
             if not await self._route_run(partition, assembler, run, inputs, known, refuse):
                 return  # the partition was lost meanwhile
@@ -116,7 +120,9 @@ class BatchRouter:
         for token in assembler.tokens:
             partition.count_out(token.type, 1)
         metrics.ROUTE_SECONDS.observe((self._clock.local() - started) / 1000)
-        commit = assembler.commit(partition.outstanding, self._slots)
+        # Small pages beside a held run: a large one keeps its slot from everybody else.
+        slots = self._whole if self.fairness.held else self._slots
+        commit = assembler.commit(partition.outstanding, slots)
         for page in commit.pages:
             metrics.PAGE_TOKENS.observe(len(page.tokens))
         partition.send(commit, ended, batch.oldest_ms)
@@ -164,9 +170,11 @@ class BatchRouter:
             reason = "its signals stopped several coordinators in a row"
             return await self._abort(partition, assembler, run, known, reason)
         try:
-            now, limits = self._clock.now(), assembler.limits()
+            now = self._clock.now()
+            limits = self._limits(assembler, state, now)
             transition = advance(state, inputs, now, limits, known.plans)
             assembler.add(state, transition)
+            self._note_held(state, limits, transition, now)
         except Exception as exc:  # a bug, or a poison signal: this run fails, the others go on
             log.exception("routing_failed", run_id=run, partition=partition.p)
             reason = f"{type(exc).__name__}: {exc}"
@@ -174,6 +182,22 @@ class BatchRouter:
         if transition.dropped:
             metrics.DROPPED.labels("stale").inc(transition.dropped)
         return True
+
+    def _limits(self, assembler: Assembler, state: RunState, now: int) -> Limits:
+        """What is left of the batch's bounds, and the run's bound beside others."""
+        self.fairness.note(state.run, now)
+        if len(state.plan.nodes) < LARGE:
+            return assembler.limits()
+        armed = state.armed
+        type_ = state.plan.nodes[armed[0]].node.type if armed else None
+        most = self.fairness.bound(state.run, type_, now, state.start.priority)
+        return assembler.limits()._replace(in_flight=most)
+
+    def _note_held(self, state: RunState, limits: Limits, transition: Transition, now: int) -> None:
+        if limits.in_flight == UNBOUND and state.run not in self.fairness.held:
+            return
+        held = state.frontier.in_flight >= limits.in_flight and not transition.more
+        self.fairness.hold(state.run, bool(held and state.armed), now)
 
     def _note_completions(
         self, partition: OwnedPartition, state: RunState, inputs: list[RunInput]
@@ -187,6 +211,8 @@ class BatchRouter:
                     partition.count_out(state.plan.nodes[index].node.type, -1)
         if steps:
             metrics.STEPS.inc(steps)
+            if len(state.plan.nodes) >= LARGE:
+                self.fairness.count(steps, self._clock.now())
 
     async def _abort(
         self,
@@ -235,3 +261,15 @@ class BatchRouter:
             log.error("signal_unreadable", partition=partition.p, reason=reason)
             entry = {name: value.decode(errors="replace") for name, value in fields}
             assembler.dead_letter("signal", "", "", _encode({"error": reason, "entry": entry}))
+
+
+def by_priority(partition: OwnedPartition, batch: Batch) -> Iterable[tuple[str, list[RunInput]]]:
+    """Runs with their inputs, in order of arrival; if priorities differ, the highest first: their
+    tokens enter the streams before the others'."""
+    states = partition.states
+    ranks = {
+        run: state.start.priority for run in batch.runs if (state := states.get(run)) is not None
+    }
+    if len(set(ranks.values())) < 2:
+        return batch.runs.items()
+    return sorted(batch.runs.items(), key=lambda item: -ranks.get(item[0], 0))

@@ -1,4 +1,5 @@
-"""How many slots the live workers offer, by node type: decides the size of pages."""
+"""How many slots the live workers offer, by node type: decides the size of pages, and how much of
+one run may be out."""
 
 from __future__ import annotations
 
@@ -20,10 +21,11 @@ EVERY_S = 1.0
 
 
 class SlotsDuty:
-    """`share` maps node types to the slots that one partition may count on."""
+    """`whole` maps node types to their slots, `share` to those that one partition may count on."""
 
     def __init__(self, bus: WorkerBus, ownership: Ownership) -> None:
         self.share: dict[str, float] = {}
+        self.whole: dict[str, float] = {}
         self._bus = bus
         self._ownership = ownership
 
@@ -41,7 +43,9 @@ class SlotsDuty:
         for worker in await self._bus.workers():
             for type_ in worker.types:
                 slots[type_.name] += worker.slots
-        # Changed in place: the router of batches holds this mapping.
+        # Changed in place: the router of batches holds these mappings.
+        self.whole.clear()
+        self.whole.update(slots)
         self.share.clear()
         partitions = max(1, self._ownership.partitions)
         self.share.update({name: count / partitions for name, count in slots.items()})

@@ -61,7 +61,8 @@ class PumpingStep(Step):
         )
 
     def _may_dispatch(self) -> bool:
-        return self.frontier.in_flight < self.plan.ir.max_parallel and not self.out_of_budget()
+        most = min(self.plan.ir.max_parallel, self.limits.in_flight)
+        return self.frontier.in_flight < most and not self.out_of_budget()
 
     def out_of_budget(self) -> bool:
         return (

@@ -33,6 +33,7 @@ RunInput = Start | Command | Completion | Fired | Stop | Continue | Reemit
 class Limits(NamedTuple):
     """Bounds of one transition; what they cut off goes on by a `continue` signal.
 
+    `in_flight` is how many tokens of the run may be out; completions let it go on.
     `cancel_grace_ms` is how long a run that is being cancelled waits for its workers.
     """
 
@@ -41,6 +42,7 @@ class Limits(NamedTuple):
     token_bytes: int = 8 * 1024 * 1024
     inline_value_bytes: int = 64 * 1024
     cancel_grace_ms: int = 15_000
+    in_flight: int = 1 << 30
 
 
 class Token(NamedTuple):
