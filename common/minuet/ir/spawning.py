@@ -148,7 +148,6 @@ class SpawningStep(PumpingStep):
             deadline_at=self.state.deadline_at or None,
             returns=node.node.returns if not node.maps else [],
             priority=start.priority,
-            priority=start.priority,
         )
 
     def _inputs(self, node: NodePlan, item: int) -> msgspec.Raw:
