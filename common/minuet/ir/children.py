@@ -72,7 +72,7 @@ def too_many_failed(children: Children) -> Failure:
     first = children.failed[0]
     more = f" and {len(children.failed) - 1} others" if len(children.failed) > 1 else ""
     message = f"item {first.item}{more} failed: {first.message}"
-    return Failure("item_failed", message, retryable=False, cause=first.code)
+    return Failure("item_failed", message, cause=first.code)
 
 
 def item_error(item: int, failure: Failure) -> ItemError:

@@ -219,7 +219,7 @@ class SpawningStep(PumpingStep):
         if not kids.tolerated(node.config, children):
             self.drop_wait(node.index)
             self.stop_children(node.index)
-            self.give_up(node, kids.too_many_failed(children), None)
+            self.failed(node, kids.too_many_failed(children))
         elif children.size_bytes > kids.MAX_RESULT_BYTES:
             self.drop_wait(node.index)
             self.stop_children(node.index)

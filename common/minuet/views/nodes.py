@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from minuet.ir.loops import find_loops
 from minuet.model.event import Event
 from minuet.model.ir import Ir
 
@@ -25,6 +26,7 @@ class NodeViews:
         self.views = [NodeView(node.id, node.type, "pending") for node in ir.nodes]
         self.ended_seq: dict[str, int] = {}
         self._by_id = {view.id: view for view in self.views}
+        self._rounds = _rounds(ir)
 
     def get(self, id: str) -> NodeView | None:
         return self._by_id.get(id)
@@ -40,11 +42,24 @@ class NodeViews:
                 self._cancelling()
             view = self._by_id.get(event.node or "")
             if view is not None and (fold := _FOLDS.get(event.type)) is not None:
+                if (event.gen or 0) > view.gen:
+                    view.started_at = None
                 view.gen = event.gen or 0
                 view.attempt = event.data.get("attempt", view.attempt)
                 fold(view, with_instants(event.data), at)
                 if event.type == "node.ended":
                     self.ended_seq[view.id] = self.seq
+                if (iteration := event.data.get("loop")) is not None:
+                    self._go_round(view.id, iteration)
+
+    def _go_round(self, closing: str, iteration: int) -> None:
+        """The nodes of a loop are to run again."""
+        for place, counts in self._rounds[closing]:
+            view = self.views[place]
+            view.status = "pending"
+            view.iteration = iteration if counts else 0
+            view.port = view.started_at = view.ended_at = view.error = view.worker = None
+            _no_output(view)
 
     def _cancelling(self) -> None:
         """Their workers, or child runs, are to let go; the rest has ended by now."""
@@ -52,6 +67,16 @@ class NodeViews:
             spawned = view.status == "waiting" and view.type in ("map", "workflow")
             if view.status == "ready" or spawned:
                 view.status, view.due_at = "cancelling", None
+
+
+def _rounds(ir: Ir) -> dict[str, list[tuple[int, bool]]]:
+    """By the node that closes a loop: its nodes, and whether it is the innermost around them."""
+    back = [edge.loop is not None for edge in ir.edges]
+    found = find_loops(len(ir.nodes), [(edge.source, edge.target) for edge in ir.edges], back)
+    return {
+        ir.nodes[loop.source].id: [(node, found.innermost[node] == number) for node in loop.body]
+        for number, loop in enumerate(found.loops)
+    }
 
 
 def _ready(view: NodeView, data: dict[str, Any], at: datetime) -> None:

@@ -1,6 +1,8 @@
 // Every execution of one node, from the history: in a loop there are many.
+
+import type { EventView } from './events'
 import type { Loop } from './loops'
-import { type EventView, type NodeView, newNode, nodeAfter } from './run-fold'
+import { type NodeView, newNode, nodeAfter } from './run-fold'
 import { roundsOf } from './run-rounds'
 import { type Counting, count, newCounting, type Told } from './run-tally'
 

@@ -1,6 +1,7 @@
 // A run as it is watched: a snapshot, and every event and live frame folded into it.
 // Pure: the same frames in the same order give the same view.
 import type { components } from '@/api/schema'
+import type { EventView } from './events'
 import { NO_TALLY, type Tally, tallied, tallyOf } from './run-tally'
 import { numberOf, recordOf, textOf } from './run-values'
 import { hasEnded } from './status'
@@ -9,7 +10,7 @@ import { type HeardTurn, hear } from './turns'
 type Schemas = components['schemas']
 export type RunView = Schemas['RunView']
 export type NodeView = Schemas['NodeView']
-export type EventView = Schemas['EventView']
+export type { EventView }
 export type LiveView = Schemas['LiveItem']
 
 export interface LiveLog {

@@ -1,5 +1,5 @@
 // What the events of a run say in words and rows.
-import type { EventView } from './run-fold'
+import type { EventView } from './events'
 import { numberOf, recordOf, textOf } from './run-values'
 
 /** One try of a node to do its work. */

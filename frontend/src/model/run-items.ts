@@ -1,5 +1,5 @@
 // Which child run did which item of which node, as far as their ends were told.
-import type { EventView } from './run-fold'
+import type { EventView } from './events'
 import { numberOf, textOf } from './run-values'
 
 export interface DoneItem {

@@ -1,5 +1,5 @@
 // What only the events of a run tell, beside the nodes: rounds of loops, child runs, who holds it.
-import type { EventView } from './run-fold'
+import type { EventView } from './events'
 import { numberOf, recordOf, textOf } from './run-values'
 
 /** How far a node is that runs others, one for each of its items. */

@@ -127,6 +127,25 @@ def test_failed_items_are_judged_by_the_policy(policy: Any, bad: list[int], stat
     family.check_history()
 
 
+def test_retry_of_a_map_runs_its_items_again() -> None:
+    tries = iter([False, False, True, True, True, True])
+
+    def answer(token: TaskToken) -> Outcome:
+        if value_of(token) == 1 and not next(tries):
+            return Outcome("error", failure=Failure("broken", "it broke", retryable=False))
+        return doubled(token)
+
+    family = Family(answer)
+    document = mapped("2")
+    document["nodes"][0]["retry"] = {"max_attempts": 3, "initial": "1s"}
+    family.start(family.save(document))
+    family.pass_time(1000)
+    family.pass_time(2000)
+    assert end_of(family)["outputs"]["results"] == [0, 2]
+    assert len(family.children()) == 6
+    family.check_history()
+
+
 def test_items_that_are_no_list_fail_the_node() -> None:
     family = Family(doubled)
     family.start(family.save(mapped("'abc'")))

@@ -15,8 +15,8 @@ import type { Children } from '@/model/run-tally'
 import { hasEnded, RUN_STATUSES, type StatusWord, statusLook } from '@/model/status'
 import { elapsedMs, formatDuration } from '@/model/time'
 import { text } from '@/text'
-import { shortId } from './RunHeading'
 import { Nothing } from './Section'
+import { shortId } from './shortId'
 
 interface ChildRunsProps {
   run: string

@@ -10,9 +10,9 @@ import type { NodeView, RunView } from '@/model/run-fold'
 import type { Told } from '@/model/run-tally'
 import { hasEnded } from '@/model/status'
 import { text } from '@/text'
-import { shortId } from './RunHeading'
 import { Nothing } from './Section'
 import { SendMessage } from './SendMessage'
+import { shortId } from './shortId'
 
 interface NodeOutputProps {
   run: RunView

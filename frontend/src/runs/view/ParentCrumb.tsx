@@ -3,7 +3,7 @@ import { ChevronRight, CornerLeftUp } from 'lucide-react'
 import type { RunView } from '@/model/run-fold'
 import { numberOf, textOf } from '@/model/run-values'
 import { text } from '@/text'
-import { shortId } from './RunHeading'
+import { shortId } from './shortId'
 
 /** Of a child run: the way back to the run and the step that started it. */
 export function ParentCrumb({ parent }: { parent: RunView['parent'] }) {

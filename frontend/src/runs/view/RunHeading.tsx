@@ -8,6 +8,7 @@ import type { RunView } from '@/model/run-fold'
 import { elapsedMs, formatDuration } from '@/model/time'
 import { text } from '@/text'
 import { ParentCrumb } from './ParentCrumb'
+import { shortId } from './shortId'
 
 interface RunHeadingProps {
   run: RunView
@@ -70,9 +71,4 @@ export function RunHeading({ run, asks }: RunHeadingProps) {
       </span>
     </>
   )
-}
-
-/** The end of an id tells runs apart; its beginning is the time. */
-export function shortId(id: string): string {
-  return id.length > 10 ? `…${id.slice(-8)}` : id
 }
