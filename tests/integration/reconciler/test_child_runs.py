@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -66,6 +67,13 @@ class Families(Stage):
 
     async def sweep(self, times: int = 2) -> int:
         return sum([await self.reconciler.sweep() for _ in range(times)])
+
+    async def heal_by_sweeps(self) -> None:
+        """Sweep until every run has ended, without waiting for the interval."""
+        async with asyncio.timeout(30):
+            while await self.database.fetchval("select count(*) from runs where status < 6"):
+                await self.sweep(1)
+                await asyncio.sleep(0.05)
 
     async def outputs(self) -> dict[str, Any]:
         rows = await self.database.fetch("select id, outputs from runs where parent_run is null")
@@ -207,11 +215,7 @@ async def test_signal_between_child_and_parent_that_was_lost_is_sent_again(
     stage.gate.set()
     async with stage.playing():
         await stage.begin("0-x", make("noop") if make else await nested(stage))
-        for _ in range(40):
-            if not await stage.database.fetchval("select count(*) from runs where status < 6"):
-                break
-            await stage.sweep()
-        await stage.heal()
+        await stage.heal_by_sweeps()
     assert lost.total() == (3 if make else 1)
     assert await stage.outputs() == {"0-x": RESULTS if make else 70}
     await assert_whole(stage.database)
