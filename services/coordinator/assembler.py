@@ -56,7 +56,8 @@ class Assembler:
         self._tokens.extend(transition.tokens)
         for letter in transition.dead_letters:
             self.dead_letter(letter.reason, state.run, letter.node, letter.data)
-        self._add_signals(transition)
+        if transition.starts or transition.stops or transition.done:
+            self._add_signals(transition)
         for digest, data in transition.blobs.items():
             self.blobs[state.start.tenant, digest] = data
         if transition.more:
