@@ -69,7 +69,8 @@ def test_two_hundred_simultaneous_starts_go_on_as_many_at_once_as_may(rig: Rig, 
             1000 * (at(after["started_at"]) - at(before["ended_at"]))
             for before, after in itertools.pairwise(ordered)
         ]
-        assert min(gaps_ms) >= 0
+        # Only told: instants of history are the owner's estimate of Redis time, which may run ahead
+        # by a slow round trip. Who overlapped is what the ledger says.
         print(f"\nhand-over of a key: {statistics.median(gaps_ms):.0f} ms median, "
               f"{statistics.quantiles(gaps_ms, n=20)[-1]:.0f} ms p95")  # fmt: skip
 
