@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from minuet.expr.paths import MISSING, extract, parse_path
+from minuet.expr.returned import returned_values
 from minuet.model.canonical import canonical_json, digest
 from minuet.model.ids import child_run_id
 from minuet.model.signal import Parent
@@ -109,11 +109,7 @@ def stored_value(value: Any, returns: Sequence[str]) -> tuple[Stored, bytes | No
         return Stored(msgspec.Raw(text)), None
     whole = msgspec.json.decode(text)
     blob = canonical_json(whole)
-    values: dict[str, Any] = {}
-    for path in returns:
-        found = extract(whole, parse_path(path)[1:])
-        if found is not MISSING and len(msgspec.json.encode(found)) <= INLINE_BYTES:
-            values[path] = found
+    values = returned_values(whole, returns, max_bytes=INLINE_BYTES)
     return Stored(ref=CasRef(digest(blob), len(blob)), values=values), blob
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from minuet.model.ir import Ir
+
 from .graph import Edges, successors
 
 
@@ -69,6 +71,12 @@ def find_loops(n: int, edges: Edges, back: Sequence[bool]) -> Loops:
         for edge, (source, target) in enumerate(edges)
     ]
     return Loops(loops, innermost, until)
+
+
+def loops_of(ir: Ir) -> Loops:
+    """The loops of a compiled document. O(n + m + the sizes of all bodies)."""
+    back = [edge.loop is not None for edge in ir.edges]
+    return find_loops(len(ir.nodes), [(edge.source, edge.target) for edge in ir.edges], back)
 
 
 def _body(

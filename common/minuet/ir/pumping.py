@@ -119,10 +119,7 @@ class PumpingStep(Step):
         self.fresh.discard(node.index)
         self.frontier.mark(node.index, NodeStatus.SKIPPED)
         self.skip(node.index, {"guard": False})
-        armed, skipped = self.frontier.resolve(node.index, "", [])
-        for index in skipped:
-            self.skip(index)
-        self.arm(armed)
+        self.resolve(node.index, "", [])
         return True
 
     def _run_inline(self, node: NodePlan) -> None:

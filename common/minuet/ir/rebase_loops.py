@@ -13,7 +13,7 @@ from minuet.model.ir import Ir
 from minuet.model.status import NodeStatus
 
 from .edge_keys import EdgeKey, edge_key
-from .loops import find_loops
+from .loops import loops_of
 
 Statuses = Mapping[str, NodeStatus]
 
@@ -43,12 +43,8 @@ def loop_faults(old: Ir, new: Ir, status: Statuses) -> list[str]:
 
 def loop_graphs(ir: Ir) -> list[LoopGraph]:
     """In the order of their back edges."""
-    back = [edge.loop is not None for edge in ir.edges]
-    if not any(back):
-        return []
-    found = find_loops(len(ir.nodes), [(edge.source, edge.target) for edge in ir.edges], back)
     graphs = []
-    for loop in found.loops:
+    for loop in loops_of(ir).loops:
         body = frozenset(loop.body)
         out = [edge for edge in ir.edges if edge.source in body]
         graphs.append(

@@ -33,17 +33,12 @@ class SpawningStep(PumpingStep):
     def begin_children(self, node: NodePlan) -> None:
         """The node waits for its child runs from now on; `spawn` starts them."""
         try:
-            items = self._items(node)
+            items = self._items_if_ready(node)
         except ExpressionFailed as failed:
             self.failed(node, Failure("expression", str(failed), retryable=False))
             return
-        except NeedsBlob as needed:
-            try:
-                self._want(needed)
-            except ExpressionFailed as failed:
-                self.failed(node, Failure("expression", str(failed), retryable=False))
-            else:
-                self.parked.append(node.index)  # it goes on when the blob is there
+        if items is None:
+            self.parked.append(node.index)  # it goes on when the blob is there
             return
         self.state.rest.children[node.id] = Children(count=len(items))
         self.transition.rest = True
@@ -103,6 +98,14 @@ class SpawningStep(PumpingStep):
         children.next += 1
         self.node_event("node.spawned", node.index, {"first": item, "last": item})
         self._end_item(node, children, item, Outcome("error", failure=failure, item=item))
+
+    def _items_if_ready(self, node: NodePlan) -> Sequence[Any] | None:
+        """None if a blob is needed first. Raises ExpressionFailed."""
+        try:
+            return self._items(node)
+        except NeedsBlob as needed:
+            self._want(needed)
+            return None
 
     def _items(self, node: NodePlan) -> Sequence[Any]:
         """What the node runs over; kept in memory while it lives. Raises ExpressionFailed,
@@ -201,8 +204,7 @@ class SpawningStep(PumpingStep):
         wait for ever, so it fails."""
         if outcome.failure is None or self.frontier.cell(node.index)[0] != NodeStatus.WAITING:
             return False
-        self.drop_wait(node.index)
-        self.stop_children(node.index)
+        self._abandon(node)
         self.give_up(node, outcome.failure, None)
         return True
 
@@ -217,12 +219,10 @@ class SpawningStep(PumpingStep):
     def _end_item(self, node: NodePlan, children: Children, item: int, outcome: Outcome) -> None:
         self._note_item(node, children, item, outcome)
         if not kids.tolerated(node.config, children):
-            self.drop_wait(node.index)
-            self.stop_children(node.index)
+            self._abandon(node)
             self.failed(node, kids.too_many_failed(children))
         elif children.size_bytes > kids.MAX_RESULT_BYTES:
-            self.drop_wait(node.index)
-            self.stop_children(node.index)
+            self._abandon(node)
             message = f"the results are over {kids.MAX_RESULT_BYTES} bytes: return less an item"
             self.give_up(node, Failure("too_large", message, retryable=False), None)
         elif kids.is_over(children):
@@ -250,6 +250,11 @@ class SpawningStep(PumpingStep):
         if blob is not None and stored.ref is not None:
             self.transition.blobs[stored.ref.digest] = blob
         self.finish(node, NodeStatus.SUCCEEDED, SUCCESS, stored)
+
+    def _abandon(self, node: NodePlan) -> None:
+        """The node fails: it waits no longer, and what it started is not wanted."""
+        self.drop_wait(node.index)
+        self.stop_children(node.index)
 
     # ── stopping them ─────────────────────────────────────────────────────────────────────────
 

@@ -94,9 +94,13 @@ class Step:
             data["taken"] = taken
         self._store(node, stored)
         self._close(node, status, port, data)
-        armed, skipped = self.frontier.resolve(node.index, port, taken)
-        for index in skipped:
-            self.skip(index)
+        self.resolve(node.index, port, taken)
+
+    def resolve(self, index: int, port: str, taken: Sequence[int] | None) -> None:
+        """Resolve the out-edges of a node that ended, and what follows from that."""
+        armed, skipped = self.frontier.resolve(index, port, taken)
+        for each in skipped:
+            self.skip(each)
         self.arm(armed)
 
     def _go_round(

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from minuet.expr import extract, parse_path
+from minuet.expr.returned import returned_values
 from minuet.ir.builtin import builtin_node_types
 from minuet.model.canonical import digest
 from minuet.model.node_type import NodeType
@@ -25,7 +26,6 @@ from minuet.worker.outcome import (
     canonical,
     encode_output,
     failure_of,
-    returned_values,
     split_result,
     timed_out,
     without_secrets,
@@ -161,7 +161,7 @@ class Caller:
         if len(data) > LIMITS.inline_limit_bytes:
             ref = self.blobs.put(canonical(data))
             limit = LIMITS.inline_limit_bytes
-            values = returned_values(data, call.token.returns, max_bytes=limit)
+            values = returned_values(msgspec.json.decode(data), call.token.returns, max_bytes=limit)
         return Outcome(
             port=result.port,
             output=msgspec.Raw(b"null" if ref is not None else data),

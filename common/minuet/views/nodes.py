@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from minuet.ir.loops import find_loops
+from minuet.ir.loops import loops_of
 from minuet.model.event import Event
 from minuet.model.ir import Ir
 
@@ -71,8 +71,7 @@ class NodeViews:
 
 def _rounds(ir: Ir) -> dict[str, list[tuple[int, bool]]]:
     """By the node that closes a loop: its nodes, and whether it is the innermost around them."""
-    back = [edge.loop is not None for edge in ir.edges]
-    found = find_loops(len(ir.nodes), [(edge.source, edge.target) for edge in ir.edges], back)
+    found = loops_of(ir)
     return {
         ir.nodes[loop.source].id: [(node, found.innermost[node] == number) for node in loop.body]
         for number, loop in enumerate(found.loops)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
+from minuet.expr.returned import returned_values
 from minuet.model.errors import MinuetError
 from minuet.model.token import CasRef, Failure, TaskToken
 
@@ -25,7 +26,6 @@ from .outcome import (
     encode_output,
     failed,
     failure_of,
-    returned_values,
     split_result,
     success,
     timed_out,
@@ -158,7 +158,7 @@ class Executor:
     async def _store(self, token: TaskToken, data: bytes) -> tuple[CasRef, dict[str, Any]]:
         ref = await self._blobs.put(token.tenant, canonical(data))
         limit = self._options.inline_limit_bytes
-        return ref, returned_values(data, token.returns, max_bytes=limit)
+        return ref, returned_values(msgspec.json.decode(data), token.returns, max_bytes=limit)
 
     # ── outcomes ────────────────────────────────────────────────────────────────────────────
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from minuet.expr import MISSING, extract, parse_path
 from minuet.model.canonical import canonical_json
 from minuet.model.errors import MinuetError, NodeError, TerminalError
 from minuet.model.token import ApprovalRequest, CasRef, Failure, Outcome
@@ -67,20 +66,6 @@ def encode_output(output: Any, *, max_bytes: int, scope: SecretScope | None) -> 
 def canonical(data: bytes) -> bytes:
     """The same JSON as the content-addressed store wants it."""
     return canonical_json(msgspec.json.decode(data))
-
-
-def returned_values(data: bytes, returns: list[str], *, max_bytes: int) -> dict[str, Any]:
-    """The values at the paths that the run reads from an output which travels by reference.
-
-    A value above `max_bytes` stays out: the expression that reads it then fails visibly.
-    """
-    output = msgspec.json.decode(data)
-    values: dict[str, Any] = {}
-    for text in returns:
-        value = extract(output, parse_path(text)[1:])
-        if value is not MISSING and len(_ENCODER.encode(value)) <= max_bytes:
-            values[text] = value
-    return values
 
 
 def success(
