@@ -13,7 +13,7 @@ from minuet.ir.advance import abort, advance
 from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
 from minuet.ir.transition import Completion, Limits, RunInput, Transition
-from minuet.model.errors import Overloaded, StoreUnavailable
+from minuet.model.errors import BusUnavailable, Overloaded, StoreUnavailable
 from minuet.model.signal import Start
 from minuet.model.status import ERROR
 from minuet.model.token import Failure, Outcome
@@ -86,6 +86,9 @@ class BatchRouter:
             await self._route_prepared(partition, batch, prepared, refuse)
         except StoreUnavailable:
             partition.give_up("store_unavailable")
+            raise
+        except BusUnavailable:  # no fault of the signals: nobody may suspect them
+            partition.give_up("unknown_outcome")
             raise
         except BaseException:
             partition.give_up("error")

@@ -56,6 +56,8 @@ _BY_FIRST_WORD = {
     "MOVED": Refusal.MOVED,
     "ASK": Refusal.MOVED,
     "UNBLOCKED": Refusal.BUSY,
+    "MISCONF": Refusal.BUSY,  # its disk is full: it takes no writes until the file can grow
+    "NOREPLICAS": Refusal.BUSY,
     "OOM": Refusal.FULL,
 }
 

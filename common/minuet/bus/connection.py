@@ -121,5 +121,8 @@ class Connection:
         try:
             await lane.call(b"FUNCTION", b"LOAD", functions.library())
         except hiredis.ReplyError as exc:
-            if "already exists" not in str(exc):
+            if "already exists" in str(exc):
+                return
+            if refusal(exc) is Refusal.OTHER:
                 raise BusFault(f"cannot load the functions: {exc}") from exc
+            raise BusUnavailable(f"cannot load the functions now: {exc}") from exc

@@ -87,7 +87,8 @@ class ThreadBus:
         if kind is Refusal.UNKNOWN_FUNCTION:
             (reply,) = self._wire.exchange([(b"FUNCTION", b"LOAD", functions.library())])
             if isinstance(reply, hiredis.ReplyError) and "already exists" not in str(reply):
-                raise BusFault(f"cannot load the functions: {reply}") from reply
+                fault = BusFault if refusal(reply) is Refusal.OTHER else BusUnavailable
+                raise fault(f"cannot load the functions: {reply}") from reply
         elif kind is Refusal.FULL:
             raise Overloaded("Redis is out of memory") from error
         elif kind is Refusal.OTHER:

@@ -41,6 +41,8 @@ def test_flags_are_demanded() -> None:
         ("READONLY You can't write against a read only replica.", Refusal.MOVED),
         ("MOVED 3999 127.0.0.1:6381", Refusal.MOVED),
         ("ASK 3999 127.0.0.1:6381", Refusal.MOVED),
+        ("MISCONF Errors writing to the AOF file: No space left on device", Refusal.BUSY),
+        ("NOREPLICAS Not enough good replicas to write.", Refusal.BUSY),
         ("OOM command not allowed when used memory > 'maxmemory'.", Refusal.FULL),
         ("BADARGS 1 keys given, 2 needed", Refusal.OTHER),
         ("WRONGTYPE Operation against a key", Refusal.OTHER),
