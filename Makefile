@@ -17,7 +17,7 @@ WORKERS ?= 2
 # Extra arguments for pytest, as in `make test ARGS="-k router -x"`.
 ARGS ?=
 
-.PHONY: help setup up test check bench clean lock format
+.PHONY: help setup up test check bench prove clean lock format
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,7 +29,7 @@ up: setup ## start the whole suite here and print its address and key (Ctrl-C st
 
 # pytest says 5 where nothing was selected; that is no failure.
 test: setup check ## run every check and every test
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not serial and not bench" $(ARGS) || [ $$? -eq 5 ]
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not serial and not bench and not prove" $(ARGS) || [ $$? -eq 5 ]
 	@$(PY) -m pytest -m "serial and not bench" $(ARGS) || [ $$? -eq 5 ]
 
 check: setup ## lint, format, types, layering
@@ -41,6 +41,10 @@ check: setup ## lint, format, types, layering
 
 bench: setup ## print the performance figures (never fails on time)
 	@$(PY) -m pytest -m bench -s $(ARGS) || [ $$? -eq 5 ]
+
+# The file takes the place of entries of the same name: a part may be run again with ARGS="-k ...".
+prove: setup ## kill whatever can die, at every step, and write docs/proof.json (an hour)
+	@MINUET_PROOF=docs/proof.json $(PY) -m pytest -m prove -s -p no:cacheprovider $(ARGS)
 
 format: setup ## rewrite the sources in the house format
 	@$(PY) -m ruff check --fix-only --quiet
