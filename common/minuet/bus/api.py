@@ -8,7 +8,7 @@ before the first). Instants are ms since the epoch by the clock of the Redis ser
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -163,6 +163,10 @@ class SignalBus(Protocol):
     async def heads(self, p: int, runs: Sequence[str]) -> list[bytes | None]:
         """`head` of each run (see minuet.model.state.Head)."""
 
+    async def unvouched(self, partitions: Sequence[int]) -> list[int]:
+        """Those that may have gone back and were not compared with Postgres since (see
+        minuet.bus.voucher): who builds on what stands there may tell another history."""
+
     async def server_id(self) -> str:
         """Changes whenever a server (of a cluster: any primary) was started anew or replaced, so
         that a change means that acknowledged writes may be gone."""
@@ -191,7 +195,19 @@ def id_order(id: str) -> tuple[int, int]:
 
 
 class ReconcilerBus(SignalBus, Protocol):
-    """Looks at everything and changes nothing; what must change is asked of the owner."""
+    """Looks at everything. What must change is asked of the owner, but for tokens that a server
+    brought back with it: these are withdrawn before any worker takes them."""
+
+    async def vouchers(self, partitions: int) -> list[str | None]:
+        """The text of each voucher, None where none stands."""
+
+    async def vouch(self, p: int, *, before: str | None, after: str) -> bool:
+        """Replace the voucher if it still reads `before`; False if it does not."""
+
+    async def withdraw(self, p: int, runs: Collection[str]) -> int:
+        """Take every token of these runs out of the partition's task streams, in line or in a
+        worker's hands; how many. Reads all entries. What stood in an entry beside them is
+        delivered again, alone."""
 
     async def load_runs(self, p: int, runs: Sequence[str]) -> list[Loaded | None]: ...
 

@@ -12,6 +12,7 @@ FunctionName = Literal[
     "publish_partitions", "complete", "split", "surrender", "heartbeat", "claim", "register",
     "make_groups",
     "journal",
+    "vouch", "withdraw",
 ]  # fmt: skip
 
 

@@ -54,6 +54,10 @@ class Keys:
     def lease(self, p: int) -> str:
         return self._of(p, "lease")
 
+    def voucher(self, p: int) -> str:
+        """Gone with all the rest if the server was emptied."""
+        return self._of(p, "voucher")
+
     def run(self, p: int, run: str) -> str:
         return self._of(p, f"run:{run}")
 

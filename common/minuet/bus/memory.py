@@ -7,7 +7,7 @@ Redis bus passes. Its clock is injected, so a simulation decides what time it is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from minuet.model.errors import Overloaded
 
@@ -16,8 +16,10 @@ from .memory_coordinator import MemoryCoordinator
 from .memory_core import MemoryCore, read_streams, remote
 from .memory_journal import MemoryJournal
 from .memory_line import MemoryLine
+from .memory_state import Partition
 from .memory_stream import Stream, check_entries, format_id, parse_id
 from .memory_worker import MemoryWorker
+from .voucher import may_be_stale
 
 
 class MemorySignals(MemoryCore):
@@ -52,11 +54,35 @@ class MemorySignals(MemoryCore):
         return [held.get(run, {}).get("head") for run in runs]
 
     @remote
+    def unvouched(self, partitions: Sequence[int]) -> list[int]:
+        server = self._server_id
+        return [p for p in partitions if may_be_stale(self._partition(p).voucher, server)]
+
+    @remote
     def server_id(self) -> str:
-        return f"memory-{self._starts}"
+        return self._server_id
 
 
 class MemoryReconciler(MemoryCore):
+    @remote
+    def vouchers(self, partitions: int) -> list[str | None]:
+        return [self._partition(p).voucher for p in range(partitions)]
+
+    @remote
+    def vouch(self, p: int, *, before: str | None, after: str) -> bool:
+        part = self._partition(p)
+        if part.voucher != before:
+            return False
+        part.voucher = after
+        return True
+
+    @remote
+    def withdraw(self, p: int, runs: Collection[str]) -> int:
+        part, now = self._partition(p), self._now()
+        taken = sum(_withdraw(part, type, frozenset(runs), now) for type in list(part.tasks))
+        self._wake()
+        return taken
+
     @remote
     def signal_span(self, p: int) -> SignalSpan:
         part = self._partition(p)
@@ -70,6 +96,23 @@ class MemoryReconciler(MemoryCore):
         if len(entries) > limit:
             return None
         return {token for _, fields in entries for token, _ in fields}
+
+
+def _withdraw(part: Partition, type: str, runs: frozenset[str], now: int) -> int:
+    stream, taken = part.task_stream(type), 0
+    for id, _ in list(stream.after((0, 0), len(stream))):
+        tokens = part.remaining(type, id)
+        kept = [token for token in tokens if token[0].split("/", 1)[0] not in runs]
+        if len(kept) == len(tokens):
+            continue
+        held = stream.pending.get(id)
+        deliveries = part.page(type, id).deliveries + (held.deliveries if held else 0)
+        stream.delete(id)
+        part.pages.pop((type, id), None)
+        for token in kept:
+            part.add_page(type, [token], now, deliveries=deliveries)
+        taken += len(tokens) - len(kept)
+    return taken
 
 
 class MemoryRecorder(MemoryCore):

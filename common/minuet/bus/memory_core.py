@@ -83,11 +83,26 @@ class MemoryCore:
         self._wake()
 
     def flush(self) -> None:
-        """The server lost everything."""
+        """The server restarted with nothing."""
         self.rewind(State())
+
+    def empty(self) -> None:
+        """FLUSHALL: the same server, without its content."""
+        with self._lock:
+            self._state = State()
+        self._wake()
 
     async def close(self) -> None:
         """Nothing to close; here because every bus has it."""
+
+    @property
+    def connections(self) -> int:
+        """Every start of the server cuts all connections."""
+        return self._starts
+
+    @property
+    def _server_id(self) -> str:
+        return f"memory-{self._starts}"
 
     # ── shared by the parts ─────────────────────────────────────────────────────────────────
 

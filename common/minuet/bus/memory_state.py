@@ -46,6 +46,7 @@ class Partition:
     timers: dict[str, int] = field(default_factory=dict)
     cancelled: dict[str, int] = field(default_factory=dict)
     lease: LeaseState | None = None
+    voucher: str | None = None
     runs: dict[str, dict[str, bytes]] = field(default_factory=dict)
     outputs: dict[str, dict[str, bytes]] = field(default_factory=dict)
 

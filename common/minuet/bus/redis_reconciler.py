@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from .api import DELIVERIES, SignalSpan
@@ -14,6 +15,35 @@ ENTRIES_A_CALL: Final = 100
 
 
 class RedisReconciler(RedisCore):
+    async def vouchers(self, partitions: int) -> list[str | None]:
+        texts = await self._redis.call_many(
+            [(b"GET", self._keys.voucher(p)) for p in range(partitions)]
+        )
+        return [text and text.decode() for text in texts]
+
+    async def vouch(self, p: int, *, before: str | None, after: str) -> bool:
+        keys, args = (self._keys.voucher(p),), (before or "", after)
+        return int(await self._redis.fcall("vouch", keys, args)) == 1
+
+    async def withdraw(self, p: int, runs: Collection[str]) -> int:
+        types = await self._redis.call(b"SMEMBERS", self._keys.types(p))
+        return sum([await self._withdraw(p, type.decode(), runs) for type in types])
+
+    async def _withdraw(self, p: int, type: str, runs: Collection[str]) -> int:
+        keys = (self._keys.tasks(p, type), self._keys.splits(p))
+        taken, after = 0, b"-"
+        while page := await self._redis.call(
+            b"XRANGE", keys[0], after, b"+", b"COUNT", ENTRIES_A_CALL
+        ):
+            after = b"(" + page[-1][0]
+            found = [(id, _runs_of(flat) & set(runs)) for id, flat in page]
+            ids = [id for id, unwanted in found if unwanted]
+            if ids:
+                unwanted = set().union(*(some for _, some in found))
+                args = (type, len(ids), len(unwanted), *ids, *sorted(unwanted))
+                taken += int(await self._redis.fcall("withdraw", keys, args))
+        return taken
+
     async def signal_span(self, p: int) -> SignalSpan:
         newest, cursor = await self._redis.call_many(
             [
@@ -59,6 +89,10 @@ class RedisReconciler(RedisCore):
         hollow = [id for id, content in zip(unknown, contents, strict=True) if not content]
         still = await self._redis.call_many([_pending(stream, id, id, 1) for id in hollow])
         return any(still)
+
+
+def _runs_of(flat: list[bytes]) -> set[str]:
+    return {name.decode().split("/", 1)[0] for name in flat[::2]}
 
 
 def _pending(stream: str, first: bytes, last: bytes, count: int) -> tuple[Argument, ...]:

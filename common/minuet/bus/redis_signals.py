@@ -9,6 +9,7 @@ from .codes import FunctionName
 from .commit_args import add_entries
 from .redis_core import RedisCore
 from .server import ServerInfo, server_info
+from .voucher import may_be_stale
 from .wire import Argument
 
 
@@ -39,6 +40,15 @@ class RedisSignals(RedisCore):
     async def server_info(self) -> ServerInfo:
         """Which server this is and how full."""
         return server_info(await self._redis.call(b"INFO"))
+
+    async def unvouched(self, partitions: Sequence[int]) -> list[int]:
+        server = await self.server_id()
+        texts = await self._redis.call_many([(b"GET", self._keys.voucher(p)) for p in partitions])
+        return [
+            p
+            for p, text in zip(partitions, texts, strict=True)
+            if may_be_stale(text and text.decode(), server)
+        ]
 
     async def server_id(self) -> str:
         return (await self.server_info()).run_id

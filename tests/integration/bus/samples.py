@@ -72,6 +72,8 @@ def samples(keys: Keys, entry: Id) -> list[Sample]:
             [CONSUMER, entry, mark, "0-r/a/1/1", 0, 2, "0-r/b/1/1", "{}"],
         ),
         Sample("surrender", [tasks, splits], [CONSUMER, entry, mark]),
+        Sample("withdraw", [tasks, splits], [TYPE, 1, 1, entry, "0-r"]),
+        Sample("vouch", [keys.voucher(0)], ["", "compared 1 server"]),
         Sample("heartbeat", [tasks], [CONSUMER, 1, entry]),
         Sample("make_groups", [keys.tasks(0, "other")], []),
         Sample("claim", [tasks, signals, splits, cancelled], [TYPE, 0, 10, 5, "{}", "{}"]),
