@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,7 +25,10 @@ from minuet.store.workflows import VersionRow
 from .node_types.service import NodeTypes
 from .ports import Cas
 
-KEPT: Final = 256
+KEPT: Final = 512
+STORED_S: Final = 300.0
+"""For so long a document is known to be stored. Not for ever: nothing may name it meanwhile, and
+what nothing names is deleted."""
 AT_ONCE_BYTES: Final = 64 * 1024
 
 # By name and version: IR digest and depth of what was met on the way from one document.
@@ -46,12 +50,20 @@ class Definition:
 
 
 class Definitions:
-    def __init__(self, db: Database, cas: Cas, types: NodeTypes) -> None:
+    def __init__(
+        self,
+        db: Database,
+        cas: Cas,
+        types: NodeTypes,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._db = db
         self._cas = cas
         self._types = types
+        self._clock = clock
         self._kept: Kept[Ir] = Kept(PLAN_NODES)
-        self._stored: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._stored: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def compile(self, tenant: str, document: Any, *, size_bytes: int = 0) -> Compiled:
         """Compile against the node types known now, asking the workers about unknown ones first,
@@ -115,15 +127,21 @@ class Definitions:
         for body in compiled.bodies:
             await self._cas.put(tenant, body.document)
             await self._cas.put(tenant, body.ir)
-        if self._kept.get(tenant, ir_name) is None:
-            await self._cas.put(tenant, compiled_text)
-            self._kept.put(tenant, ir_name, ir, weight_of(ir))
-        if (tenant, name) not in self._stored:
-            await self._cas.put(tenant, text)
-            self._stored[tenant, name] = None
-            if len(self._stored) > KEPT:
-                self._stored.popitem(last=False)
+        await self._put(tenant, ir_name, compiled_text)
+        self._kept.put(tenant, ir_name, ir, weight_of(ir))
+        await self._put(tenant, name, text)
         return Definition(ir.workflow, None, compiled.digest, name, ir_name, ir)
+
+    async def _put(self, tenant: str, name: str, data: bytes) -> None:
+        """Store the blob unless that was done lately."""
+        now = self._clock()
+        if self._stored.get((tenant, name), 0.0) > now:
+            return
+        await self._cas.put(tenant, data)
+        self._stored[tenant, name] = now + STORED_S
+        self._stored.move_to_end((tenant, name))
+        if len(self._stored) > KEPT:
+            self._stored.popitem(last=False)
 
     async def load(self, tenant: str, row: VersionRow) -> Definition:
         """The compiled version. One with a type that was unknown then is compiled again, because

@@ -27,7 +27,8 @@ class Recordable(NamedTuple):
 
 @dataclass(slots=True)
 class Verdict:
-    """`ended` are runs whose end is stored, now or before: their keys in Redis may shrink."""
+    """`ended` are runs whose end is stored, now or before: their keys in Redis may shrink.
+    `deleted` counts what is told of runs that were deleted."""
 
     rows: list[TransitionRow] = field(default_factory=list)
     accepted: list[Recordable] = field(default_factory=list)
@@ -36,6 +37,7 @@ class Verdict:
     unknown: list[Recordable] = field(default_factory=list)
     ended: dict[str, int] = field(default_factory=dict)
     duplicates: int = 0
+    deleted: int = 0
     refused: int = 0
 
 

@@ -14,6 +14,7 @@ from minuet.model.canonical import digest as digest_of
 from minuet.model.token import CasRef
 from minuet.store.blobs import Key, missing_blobs
 from minuet.store.database import Database
+from minuet.store.uses import Use, references_in
 
 from . import metrics
 from .chain import Recordable
@@ -51,6 +52,16 @@ def named_blobs(batch: Iterable[Recordable]) -> dict[Key, int]:
                 refs.append(event.data.output_ref)
             named.update({(record.tenant, ref.digest): ref.size_bytes for ref in refs})
     return named
+
+
+def uses_in(accepted: Iterable[Recordable]) -> set[Use]:
+    """Which blobs the histories use from now on."""
+    return {
+        Use(item.record.tenant, digest, item.record.run)
+        for item in accepted
+        if MARK in (text := bytes(item.record.events))
+        for digest in references_in(text)
+    }
 
 
 async def fetch_missing(

@@ -10,7 +10,7 @@ import structlog
 
 from minuet.bus.api import CacheBus, Entry
 from minuet.cas.cas import TTL_S
-from minuet.store import history
+from minuet.store import deletion, history, uses
 from minuet.store.blobs import Key, insert_blobs
 from minuet.store.children import insert_children
 from minuet.store.database import Database
@@ -19,7 +19,7 @@ from minuet.store.history import NewDeadLetter
 from . import approvals, metrics, patches, refusals
 from .chain import Recordable, Verdict, doubtful, judge
 from .children import born
-from .references import fetch_missing
+from .references import fetch_missing, uses_in
 
 if TYPE_CHECKING:
     from minuet.store.database import Connection
@@ -93,7 +93,10 @@ class Writer:
             await insert_children(c, starts)
             heads |= await history.run_heads(c, [start.run for start in starts])
         past = doubtful(items, heads)
-        return judge(items, heads, await history.stored_commits(c, past) if past else {})
+        verdict = judge(items, heads, await history.stored_commits(c, past) if past else {})
+        if verdict.unknown:
+            await _pass_over_deleted(c, verdict)
+        return verdict
 
     async def _bury(self, item: Recordable, reason: str) -> None:
         metrics.POISON.labels("refused").inc()
@@ -114,9 +117,18 @@ class Writer:
             await history.insert_dead_letters(c, letters)
 
 
+async def _pass_over_deleted(c: Connection, verdict: Verdict) -> None:
+    """What is told again, or too late, of runs that somebody deleted is no loss."""
+    gone = await deletion.deleted_among(c, [item.record.run for item in verdict.unknown])
+    verdict.deleted = sum(item.record.run in gone for item in verdict.unknown)
+    verdict.unknown = [item for item in verdict.unknown if item.record.run not in gone]
+
+
 async def _apply(c: Connection, verdict: Verdict) -> None:
     if verdict.rows:
         await history.insert_transitions(c, verdict.rows)
+        if named := uses_in(verdict.accepted):
+            await uses.note_uses(c, named)
         await history.project(c, list(verdict.projections.values()))
         await approvals.project(c, verdict)
         await patches.project(c, verdict)
@@ -131,7 +143,7 @@ async def _apply(c: Connection, verdict: Verdict) -> None:
 def _tell(verdict: Verdict) -> None:
     metrics.TRANSITIONS.inc(len(verdict.rows))
     metrics.BATCH_TRANSITIONS.observe(len(verdict.rows))
-    metrics.DUPLICATES.inc(verdict.duplicates)
+    metrics.DUPLICATES.inc(verdict.duplicates + verdict.deleted)
     metrics.FORKS.inc(verdict.refused)
     for run, item in verdict.forks.items():
         log.warning("fork_refused", run_id=run, commit=item.commit, prev=item.record.prev)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +25,8 @@ class NewRun:
     """An accepted run as it is first written. Exactly one of `inputs` (canonical JSON) and
     `inputs_ref` is set; `start_values` goes with the latter. `kept` is the JSON of what is taken
     over from the run `retry_of`: {node: Kept}. One with a `concurrency_key` is not sent before it
-    is granted its place among at most `concurrency_limit` runs."""
+    is granted its place among at most `concurrency_limit` runs. `uses` are the digests of blobs
+    that inputs and kept results name: without, they are not kept."""
 
     id: str
     tenant: str
@@ -48,6 +49,7 @@ class NewRun:
     priority: int = DEFAULT_PRIORITY
     concurrency_key: str | None = None
     concurrency_limit: int | None = None
+    uses: Collection[str] = ()
 
 
 class StartRow(msgspec.Struct, frozen=True):
@@ -163,10 +165,14 @@ with new as (
       traceparent, retry_of, kept, priority, concurrency_key, concurrency_limit)
   order by n.tenant, n.idempotency_key
   on conflict do nothing
-  returning id, principal, idempotency_key, accepted_at
+  returning id, tenant, principal, idempotency_key, accepted_at
 ), command as (
   insert into commands (run_id, number, name, data, principal, idempotency_key, created_at)
   select id, 0, 'start', '{}'::jsonb, principal, idempotency_key, accepted_at from new
+), use as (
+  insert into blob_uses (tenant, digest, run_id)
+  select new.tenant, u.digest, new.id
+  from unnest($22::text[], $23::text[]) as u (run_id, digest) join new on new.id = u.run_id
 )
 select id from new
 """
@@ -205,6 +211,8 @@ async def insert_runs(c: Connection, runs: Sequence[NewRun]) -> set[str]:
         [r.priority for r in runs],
         [r.concurrency_key for r in runs],
         [r.concurrency_limit for r in runs],
+        [r.id for r in runs for _ in r.uses],
+        [digest for r in runs for digest in r.uses],
     )
     return {row["id"] for row in rows}
 

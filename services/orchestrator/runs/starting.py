@@ -23,6 +23,7 @@ from minuet.model.token import CasRef
 from minuet.store import runs
 from minuet.store.database import Database
 from minuet.store.runs import NewRun
+from minuet.store.uses import references_in
 from minuet.views.schemas import Accepted
 
 from ..admission import Admission
@@ -127,6 +128,7 @@ class Starter:
             traceparent=asking.traceparent,
             retry_of=seed and seed.retry_of,
             kept=seed and seed.kept,
+            uses=_uses(run, seed),
             priority=definition.ir.priority if priority is None else priority,
             concurrency_key=render_key(limit, inputs) if limit else None,
             concurrency_limit=limit.limit if limit else None,
@@ -198,6 +200,11 @@ class Starter:
         if found is None:
             raise RuntimeError("a run was neither written nor found by its key")
         return found
+
+
+def _uses(run: NewRun, seed: Seed | None) -> set[str]:
+    kept = references_in(seed.kept) if seed and seed.kept else set()
+    return kept | {run.inputs_ref.digest} if run.inputs_ref else kept
 
 
 def asking_for(content: Any, *, key: str | None, traceparent: str | None) -> Asking:
