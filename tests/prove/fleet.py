@@ -167,6 +167,16 @@ class Fleet:
         if wait:
             self.until_ready(name)
 
+    def add_model(self, script: Path, port: int) -> None:
+        """A scripted model server, `model`, on a port of the loopback."""
+        command = [sys.executable, "-m", "minuet.cli.main", "dev-llm", str(script)]
+        command += ["--port", str(port), "--ledger", str(self.folder / "asked.jsonl")]
+        url = f"http://127.0.0.1:{port}/healthz"
+        member = Member(command, self._environment({}), self.folder / "model.log", url)
+        self._members["model"] = member
+        self.loop.run(member.start())
+        self.until_ready("model")
+
     def remove(self, name: str, grace_s: float = STOP_S) -> None:
         """Stop one process as a deployment would (SIGTERM); it does not come back."""
         self.loop.run(self._forget(name))
@@ -196,6 +206,12 @@ class Fleet:
     def pid(self, name: str) -> int:
         """A restart changes it. The servers are called `valkey` and `postgres`."""
         return self._members[name].pid
+
+    def probes(self, name: str) -> str:
+        """Where a service answers /healthz, /readyz and /metrics."""
+        member = self._members[name]
+        assert isinstance(member, Member)
+        return member.ready_url.removesuffix("/readyz")
 
     def log(self, name: str) -> str:
         member = self._members[name]
