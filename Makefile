@@ -17,7 +17,7 @@ WORKERS ?= 2
 # Extra arguments for pytest, as in `make test ARGS="-k router -x"`.
 ARGS ?=
 
-.PHONY: help setup up test check bench prove clean lock format
+.PHONY: help setup up test check bench prove simulate clean lock format
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,9 @@ bench: setup ## print the performance figures (never fails on time)
 # The file takes the place of entries of the same name: a part may be run again with ARGS="-k ...".
 prove: setup ## kill whatever can die, at every step, and write docs/proof.json (an hour)
 	@MINUET_PROOF=docs/proof.json $(PY) -m pytest -m prove -s -p no:cacheprovider $(ARGS)
+
+simulate: setup ## random schedules of the whole suite in one process, until one fails (SECONDS=60, ARGS="--seed 7")
+	@$(PY) -m tests.simulation $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 format: setup ## rewrite the sources in the house format
 	@$(PY) -m ruff check --fix-only --quiet

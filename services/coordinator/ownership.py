@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from math import ceil
 from typing import Protocol
+from zlib import crc32
 
 import structlog
 
@@ -117,7 +118,7 @@ class Ownership:
 
     def _wanted(self, partitions: int) -> list[int]:
         # Each coordinator starts at another place, so that two that start together do not race.
-        first = hash(self.id) % partitions
+        first = crc32(self.id.encode()) % partitions
         order = [(first + i) % partitions for i in range(partitions)]
         return [p for p in order if p not in self.owned]
 

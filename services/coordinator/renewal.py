@@ -66,15 +66,19 @@ class RenewalThread:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._every_s):
-            # Read before asking: what was acknowledged by then must be there.
-            held = {p: Held(each.owner, each.acknowledged) for p, each in self.leases.items()}
-            if not held:
-                continue
-            owners = {p: each.owner for p, each in held.items()}
-            try:
-                answer = self._renewer.renew(owners, self._lease_ms)
-            except BusUnavailable as exc:
-                # Nothing to report: if the lease lapses, the fence decides.
-                log.warning("renewal_failed", error=str(exc))
-            else:
-                self._report(held, answer)
+            self.turn()
+
+    def turn(self) -> None:
+        """One round."""
+        # Read before asking: what was acknowledged by then must be there.
+        held = {p: Held(each.owner, each.acknowledged) for p, each in self.leases.items()}
+        if not held:
+            return
+        owners = {p: each.owner for p, each in held.items()}
+        try:
+            answer = self._renewer.renew(owners, self._lease_ms)
+        except BusUnavailable as exc:
+            # Nothing to report: if the lease lapses, the fence decides.
+            log.warning("renewal_failed", error=str(exc))
+        else:
+            self._report(held, answer)

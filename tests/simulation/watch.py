@@ -1,0 +1,153 @@
+"""What must hold at every moment: looked at after each commit, each signal, each stored row."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import msgspec
+
+from minuet.bus.api import Commit, Fields, RunWrite
+from minuet.bus.memory_state import Partition, State
+from minuet.model.signal import Reemit
+from minuet.model.state import Head
+from minuet.store.history import TransitionRow
+
+from .postgres import Postgres
+from .redis import Client, Observer
+
+LIVE = frozenset(b"%d" % status for status in (1, 2, 3, 4, 10))
+READY = b"2"
+ENDED = 6
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+class Kept:
+    """A run as a commit left it in Redis."""
+
+    __slots__ = ("fields", "outputs")
+
+    def __init__(self, fields: dict[str, bytes], outputs: dict[str, bytes]) -> None:
+        self.fields = fields
+        self.outputs = outputs
+
+
+class Watch(Observer):
+    """Reports the first violation to `fail`. `kept` holds, by (run, commit), some of the states
+    that were committed, and all in which a run ended."""
+
+    def __init__(self, random: Random, fail: Callable[[str], None]) -> None:
+        self.fail = fail
+        self.calls = 0
+        self.on_call: Callable[[Client], None] | None = None
+        self.trace: Callable[..., None] | None = None
+        self.kept: dict[tuple[str, str], Kept] = {}
+        self.losses = 0
+        self.commits = 0
+        self._random = random
+
+    # ── Redis ─────────────────────────────────────────────────────────────────────────────────
+
+    def called(self, client: Client, method: str, body: Callable[[], Any]) -> None:
+        self.calls += 1
+        if self.trace is not None:
+            self.trace(client.process.name, method, body)
+        if self.on_call is not None:
+            self.on_call(client)
+
+    def went_back(self) -> None:
+        self.losses += 1
+
+    def committed(self, commit: Commit, state: State) -> None:
+        self.commits += 1
+        part = state.partitions[commit.p]
+        id = f"{commit.owner}/{commit.number + 1}"
+        for write in commit.runs:
+            fields = part.runs.get(write.run)
+            if fields is not None and "meta" in fields:
+                self._look_at(write, fields, part, id)
+
+    def _look_at(self, write: RunWrite, fields: dict[str, bytes], part: Partition, id: str) -> None:
+        head = Head.decode(fields["head"].decode())
+        live = sum(
+            text.split(b" ", 1)[0] in LIVE for name, text in fields.items() if name[:2] == "n:"
+        )
+        if head.counter != live:
+            self.fail(f"{write.run} counts {head.counter} tokens, {live} are live")
+        if head.counter < 0 or (head.counter == 0) != head.status.ended:
+            self.fail(f"{write.run} is {head.status.word} with {head.counter} tokens")
+        if head.last != id:
+            self.fail(f"{write.run} says that {head.last} changed it last, not {id}")
+        if head.status.ended or self._random.random() < 0.1:
+            outputs = dict(part.outputs.get(write.run, {}))
+            self.kept[write.run, id] = Kept(dict(fields), outputs)
+
+    def appended(self, p: int, signals: Sequence[Fields]) -> None:
+        """Without a loss of Redis no token is ever missed."""
+        for fields in signals:
+            if fields[0][1] == b"reemit" and not self.losses:
+                asked = msgspec.json.decode(fields[1][1], type=Reemit)
+                self.fail(f"{asked.run} misses {asked.tokens or asked.children}: a token was lost")
+
+    def look_for_tokens(self, state: State) -> None:
+        """Every dispatched token stands in its stream or in an unread result."""
+        for part in state.partitions.values():
+            placed = {
+                token
+                for stream in part.tasks.values()
+                for _, fields in stream.after((0, 0), 1 << 30)
+                for token, _ in fields
+            }
+            for _, fields in part.signals.after((0, 0), 1 << 30):
+                placed.update(name for name, _ in fields)
+            for run, fields_ in part.runs.items():
+                for name, text in fields_.items():
+                    if name[:2] == "n:" and text[:2] == b"2 ":
+                        _, gen, attempt, _ = text.decode().split(" ", 3)
+                        token = f"{run}/{name[2:]}/{gen}/{attempt}"
+                        if token not in placed:
+                            self.fail(f"{token} is ready and stands nowhere")
+
+    # ── Postgres ──────────────────────────────────────────────────────────────────────────────
+
+    def stored(self, postgres: Postgres) -> Callable[[TransitionRow], None]:
+        """What looks at each row before it is stored."""
+
+        def look(row: TransitionRow) -> None:
+            rows = postgres.tables.transitions.get(row.run_id, [])
+            seq, last = (rows[-1].last_seq, rows[-1].commit_id) if rows else (0, "")
+            if row.first_seq != seq + 1:
+                self.fail(f"the history of {row.run_id} has a gap before event {row.first_seq}")
+            if row.prev != last:
+                self.fail(f"{row.commit_id} of {row.run_id} follows {row.prev}, not {last}")
+            run = postgres.tables.runs[row.run_id]
+            if run.ended and b'"run.ended"' in row.events:
+                self.fail(f"{row.run_id} ends twice")
+
+        return look
+
+
+def is_quiet(postgres: Postgres) -> bool:
+    """Every run that was accepted has ended, and nothing asks for a restore."""
+    return all(run.ended and not run.restore_requested for run in postgres.tables.runs.values())
+
+
+def died_of(task: asyncio.Task[None]) -> str | None:
+    """Why a process ended that nobody stopped."""
+    if not task.done():
+        return None
+    if task.cancelled():
+        return "it was cancelled"
+    error = task.exception()
+    return "it returned" if error is None else _innermost(error)
+
+
+def _innermost(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
