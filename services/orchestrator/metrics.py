@@ -34,6 +34,23 @@ OPEN: Final = Gauge("minuet_admission_open", "1 while starts are accepted, 0 whi
 RESTORES: Final = Counter(
     "minuet_reconciler_restores_total", "Restores sent, and those that could not be made", ["kind"]
 )
+BEHIND: Final = Gauge(
+    "minuet_reconciler_runs_behind", "Runs still to be restored by the sweep under way"
+)
+LOSSES: Final = Counter(
+    "minuet_reconciler_losses_total",
+    "Partitions whose Redis was emptied or started anew", ["finding"],
+)  # fmt: skip
+REVENANTS: Final = Counter(
+    "minuet_reconciler_revenants_total", "Ended runs that an old copy of Redis brought back"
+)
+WITHDRAWN: Final = Counter(
+    "minuet_reconciler_withdrawn_tokens_total", "Tokens that an old copy of Redis brought back"
+)
+SWEEP_SECONDS: Final = Histogram(
+    "minuet_reconciler_sweep_seconds", "Comparing all live runs with Redis",
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
+)  # fmt: skip
 REEMITTED: Final = Counter(
     "minuet_reconciler_reemitted_tokens_total", "Tokens that stood in no stream, asked for again"
 )

@@ -75,6 +75,10 @@ class Relay:
         self._arrived = asyncio.Event()
         self._cached: dict[tuple[str, str], float] = {}
 
+    def forget_cached(self) -> None:
+        """Redis was emptied or went back: blobs that were there may be gone."""
+        self._cached.clear()
+
     def offer_start(self, row: StartRow) -> None:
         """Send the start of a run whose row was just committed."""
         self._offer(start_parcel(row))

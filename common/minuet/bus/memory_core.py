@@ -101,6 +101,11 @@ class MemoryCore:
         return self._starts
 
     @property
+    def trouble(self) -> str | None:
+        """Never any."""
+        return None
+
+    @property
     def _server_id(self) -> str:
         return f"memory-{self._starts}"
 

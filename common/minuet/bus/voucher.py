@@ -23,23 +23,25 @@ class Finding(StrEnum):
 
 class Voucher(NamedTuple):
     """`by` is the id of the server (compared), else a value that nobody else wrote. `at` (ms, Redis
-    time) is when it was last compared; what had ended by then has ended in what is there."""
+    time) is when it was last compared; what had ended by then has ended in what is there. `epoch`
+    is drawn anew whenever none stood there: who remembers it knows a loss that was healed."""
 
     finding: Finding
     at: int
+    epoch: str
     by: str
 
     def encode(self) -> str:
-        return f"{self.finding} {self.at} {self.by}"
+        return f"{self.finding} {self.at} {self.epoch} {self.by}"
 
     @classmethod
     def decode(cls, text: str) -> Self:
         """What cannot be read counts as doubted."""
         try:
-            finding, at, by = text.split(" ", 2)
-            return cls(Finding(finding), int(at), by)
+            finding, at, epoch, by = text.split(" ", 3)
+            return cls(Finding(finding), int(at), epoch, by)
         except ValueError:
-            return cls(Finding.DOUBTED, 0, text)
+            return cls(Finding.DOUBTED, 0, "", text)
 
     def holds(self, server: str) -> bool:
         """Whether it was given for this start of the server."""

@@ -151,6 +151,14 @@ async def claim_unconfirmed(
     )
 
 
+async def hurry(c: Connection) -> None:
+    """Make every unconfirmed command due at once: what was sent of it is gone."""
+    await c.execute(
+        "update runs set relayed_at = null "
+        "where cmd < last_command and status < 6 and relayed_at is not null"
+    )
+
+
 async def _commands_after(c: Connection, cmds: dict[str, int]) -> dict[str, list[CommandRow]]:
     """Each run's commands above its confirmed number, start excepted, in number order."""
     rows = await c.fetch(

@@ -11,6 +11,8 @@ import msgspec
 from .runs import START_COLUMNS, StartRow
 
 if TYPE_CHECKING:
+    from asyncpg import Record
+
     from .database import Connection
 
 # Any number will do as long as all recorders use the same one.
@@ -231,32 +233,66 @@ async def clear_restore_request(c: Connection, run: LiveRun) -> None:
     )
 
 
+class EndedRun(NamedTuple):
+    id: str
+    partition: int
+    seq: int
+
+
+async def runs_ended_since(
+    c: Connection, partitions: Sequence[int], since: datetime, *, after: str, limit: int
+) -> list[EndedRun]:
+    """Runs of these partitions that ended at `since` or later, by id."""
+    rows = await c.fetch(
+        "select id, partition, seq from runs where status >= 6 and ended_at >= $1 "
+        "and partition = any($2::int[]) and id > $3 order by id limit $4",
+        since, partitions, after, limit,
+    )  # fmt: skip
+    return [EndedRun(*row) for row in rows]
+
+
 _STORED = f"""
 select {START_COLUMNS}, r.seq, r.cmd, r.last_commit, r.status, r.fork from runs as r
-where r.id = $1 and r.cmd >= 0
+where r.id = any($1::text[]) and r.cmd >= 0
 """  # noqa: S608 - constant columns
 
 
 async def stored_run(c: Connection, id: str) -> StoredRun | None:
-    """The run as it is recorded now; None if it has no history yet.
+    """The run as it is recorded now; None if it has no history yet. Raises ValueError if the
+    history has a gap."""
+    found = (await stored_runs(c, [id])).get(id)
+    if isinstance(found, ValueError):
+        raise found
+    return found
 
-    Only transitions up to the row's seq count: the recorder may store more between the two reads.
-    Raises ValueError if the history has a gap.
+
+async def stored_runs(c: Connection, ids: Sequence[str]) -> dict[str, StoredRun | ValueError]:
+    """The runs as they are recorded now, without those that have no history yet; in place of one
+    whose history has a gap the error that says so.
+
+    Only transitions up to a row's seq count: the recorder may store more between the two reads.
     """
-    row = await c.fetchrow(_STORED, id)
-    if row is None:
-        return None
+    rows = {row["id"]: row for row in await c.fetch(_STORED, ids)}
+    transitions: dict[str, list[Record]] = {id: [] for id in rows}
+    for row in await c.fetch(
+        "select t.run_id, t.first_seq, t.last_seq, t.events, t.time from transitions as t "
+        "join unnest($1::text[], $2::bigint[]) as w (id, seq) on t.run_id = w.id "
+        "where t.last_seq <= w.seq order by t.run_id, t.first_seq",
+        list(rows), [row["seq"] for row in rows.values()],
+    ):  # fmt: skip
+        transitions[row["run_id"]].append(row)
+    return {id: _stored(row, transitions[id]) for id, row in rows.items()}
+
+
+def _stored(row: Record, transitions: list[Record]) -> StoredRun | ValueError:
     *start, seq, cmd, last_commit, status, fork = row
-    rows = await c.fetch(
-        "select first_seq, last_seq, events, time from transitions "
-        "where run_id = $1 and last_seq <= $2 order by first_seq",
-        id,
-        seq,
-    )
-    _check_whole(id, seq, [(first, last) for first, last, *_ in rows])
+    try:
+        _check_whole(row["id"], seq, [(t["first_seq"], t["last_seq"]) for t in transitions])
+    except ValueError as error:
+        return error
     return StoredRun(
         StartRow(*start), seq, cmd, last_commit, status, fork,
-        [events for *_, events, _ in rows], [time for *_, time in rows],
+        [t["events"] for t in transitions], [t["time"] for t in transitions],
     )  # fmt: skip
 
 

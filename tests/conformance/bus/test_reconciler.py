@@ -92,10 +92,10 @@ async def test_a_voucher_is_lost_with_all_the_rest(rig: Rig) -> None:
 async def test_only_a_voucher_for_this_start_of_the_server_counts(bus: Bus) -> None:
     vouchers = {
         0: None,
-        1: Voucher(Finding.COMPARED, 5, await bus.server_id()).encode(),
-        2: Voucher(Finding.COMPARED, 5, "another start").encode(),
-        3: Voucher(Finding.DOUBTED, 5, "x").encode(),
-        4: Voucher(Finding.EMPTIED, 5, "x").encode(),
+        1: Voucher(Finding.COMPARED, 5, "e", await bus.server_id()).encode(),
+        2: Voucher(Finding.COMPARED, 5, "e", "another start").encode(),
+        3: Voucher(Finding.DOUBTED, 5, "e", "x").encode(),
+        4: Voucher(Finding.EMPTIED, 5, "e", "x").encode(),
     }
     for p, text in vouchers.items():
         if text is not None:

@@ -55,6 +55,7 @@ def samples(keys: Keys, entry: Id) -> list[Sample]:
     splits, cancelled, timers = keys.splits(0), keys.cancelled(0), keys.timers(0)
     mark = f"{TYPE} {entry}"
     return [
+        Sample("drop_consumers", [tasks], [1000]),
         Sample("acquire", [lease, signals], [OWNER, 1000, 0]),
         Sample("renew", [lease], [OWNER, 1000, 0]),
         Sample("release", [lease], [OWNER]),
@@ -73,7 +74,7 @@ def samples(keys: Keys, entry: Id) -> list[Sample]:
         ),
         Sample("surrender", [tasks, splits], [CONSUMER, entry, mark]),
         Sample("withdraw", [tasks, splits], [TYPE, 1, 1, entry, "0-r"]),
-        Sample("vouch", [keys.voucher(0)], ["", "compared 1 server"]),
+        Sample("vouch", [keys.voucher(0)], ["", "compared 1 epoch server"]),
         Sample("heartbeat", [tasks], [CONSUMER, 1, entry]),
         Sample("make_groups", [keys.tasks(0, "other")], []),
         Sample("claim", [tasks, signals, splits, cancelled], [TYPE, 0, 10, 5, "{}", "{}"]),

@@ -1,0 +1,88 @@
+"""Lays to rest what an old copy of Redis brings back: runs that ended, tokens that were executed.
+
+A server that went back shows runs as they were. Those that ended since are alive again, and tokens
+stand in line whose executions are recorded. Nobody has built on that yet: workers and owners wait
+until the partition is vouched for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+import structlog
+
+from minuet.bus.api import Fields, ReconcilerBus
+from minuet.model.signal import Archived
+from minuet.model.state import Head
+from minuet.store import history
+from minuet.store.database import Database
+from minuet.store.history import EndedRun, LiveRun
+
+from .metrics import REVENANTS, WITHDRAWN
+from .vouching import Doubt
+
+log = structlog.get_logger(__name__)
+
+PAGE: Final = 500
+MARGIN: Final = timedelta(seconds=60)
+"""Ends are dated by an owner's estimate of Redis time, before their commit."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Revenants:
+    def __init__(self, database: Database, bus: ReconcilerBus) -> None:
+        self._database = database
+        self._bus = bus
+
+    async def lay(self, doubts: Iterable[Doubt], behind: Iterable[LiveRun]) -> None:
+        """Archive the runs that live in Redis although Postgres has their end, and withdraw their
+        tokens and those of the runs `behind`, which are sent again as they are restored. To be
+        called before the restores are sent."""
+        doubted = [doubt for doubt in doubts if not doubt.is_emptied]
+        if not doubted:
+            return
+        stale: defaultdict[int, set[str]] = defaultdict(set)
+        for live in behind:
+            stale[live.partition].add(live.id)
+        for run in await self._ended_but_alive(doubted):
+            stale[run.partition].add(run.id)
+            signal: Fields = [("k", b"archived"), ("s", _encode(Archived(run.id, run.seq)))]
+            await self._bus.send(run.partition, [signal])
+            REVENANTS.inc()
+        tokens = sum([await self._bus.withdraw(d.p, stale[d.p]) for d in doubted if stale[d.p]])
+        WITHDRAWN.inc(tokens)
+        log.warning("redis_went_back", stale_runs=sum(map(len, stale.values())), tokens=tokens)
+
+    async def _ended_but_alive(self, doubted: Sequence[Doubt]) -> list[EndedRun]:
+        found: list[EndedRun] = []
+        for p, voucher in doubted:
+            since = datetime.fromtimestamp(voucher.at / 1000, UTC) - MARGIN
+            async for runs in _pages(self._database, p, since):
+                heads = await self._bus.heads(p, [run.id for run in runs])
+                alive = zip(runs, heads, strict=True)
+                found += [run for run, head in alive if head is not None and _lives(head)]
+        return found
+
+
+async def _pages(database: Database, p: int, since: datetime) -> AsyncIterator[list[EndedRun]]:
+    after = ""
+    while True:
+        async with database.connection() as c:
+            runs = await history.runs_ended_since(c, [p], since, after=after, limit=PAGE)
+        yield runs
+        if len(runs) < PAGE:
+            return
+        after = runs[-1].id
+
+
+def _lives(head: bytes) -> bool:
+    """One that cannot be read is no better than alive."""
+    try:
+        return not Head.decode(head.decode()).status.ended
+    except ValueError:
+        return True
