@@ -16,6 +16,8 @@ UV := $(PY) -m uv --quiet
 WORKERS ?= 2
 # Extra arguments for pytest, as in `make test ARGS="-k router -x"`.
 ARGS ?=
+# A suite is eight processes, and tests start many suites: each would compile all it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup up test check bench prove simulate clean lock format
 
