@@ -37,7 +37,7 @@ SETTLED = """async () => {
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
     assert SITE.exists(), "the front end is not built: make setup"
-    with Suite(tmp_path / ".minuet") as suite:
+    with Suite(tmp_path / ".minuet", fresh=True) as suite:
         made = Rig(suite, tmp_path / "ledger")
         yield made
         made.close()

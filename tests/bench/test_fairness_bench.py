@@ -32,7 +32,7 @@ SHORT_RUNS = 150
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     folder = tmp_path_factory.mktemp("fairness")
-    with Suite(folder / "data", env={"MINUET_LOG_LEVEL": "warning"}) as made:
+    with Suite(folder / "data", env={"MINUET_LOG_LEVEL": "warning"}, fresh=True) as made:
         env = {
             **os.environ, "MINUET_REDIS_URL": made.redis_url, "MINUET_WORKER_SLOTS": "8",
             "MINUET_BENCH_STAMPS": str(folder / "stamps"),

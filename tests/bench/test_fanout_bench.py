@@ -69,7 +69,7 @@ async def watch(
 
 
 async def test_event_to_client(tmp_path: Path, figures: Figures) -> None:
-    with Suite(tmp_path / "data", env={"MINUET_LOG_LEVEL": "warning"}) as suite:
+    with Suite(tmp_path / "data", env={"MINUET_LOG_LEVEL": "warning"}, fresh=True) as suite:
         headers = {"Authorization": f"Bearer {suite.api_key}"}
         bus = await RedisBus.connect(suite.redis_url)
         async with httpx.AsyncClient(base_url=f"{suite.url}/api/v1", headers=headers) as api:

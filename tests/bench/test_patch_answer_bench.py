@@ -59,7 +59,7 @@ def timed(api: httpx.Client, run: str, number: int) -> float:
 
 
 def test_patch_of_a_live_run(tmp_path: Path, figures: Figures) -> None:
-    with Suite(tmp_path / "data", env={"MINUET_LOG_LEVEL": "warning"}) as suite:
+    with Suite(tmp_path / "data", env={"MINUET_LOG_LEVEL": "warning"}, fresh=True) as suite:
         headers = {"Authorization": f"Bearer {suite.api_key}"}
         with httpx.Client(
             base_url=f"{suite.url}/api/v1", headers=headers, timeout=60, trust_env=False

@@ -149,7 +149,7 @@ class Rig:
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     folder = tmp_path_factory.mktemp("bench")
-    with Suite(folder / "data", env={"MINUET_LOG_LEVEL": "warning"}) as suite:
+    with Suite(folder / "data", env={"MINUET_LOG_LEVEL": "warning"}, fresh=True) as suite:
         made = Rig(suite, folder)
         try:
             made.learn_types()

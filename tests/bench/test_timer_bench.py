@@ -31,7 +31,7 @@ DRAWN = random.Random(6)
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with Suite(tmp_path_factory.mktemp("timers") / ".minuet") as suite:
+    with Suite(tmp_path_factory.mktemp("timers") / ".minuet", fresh=True) as suite:
         headers = {"Authorization": f"Bearer {suite.api_key}"}
         base = f"{suite.url}/api/v1"
         with httpx.Client(base_url=base, headers=headers, timeout=60, trust_env=False) as client:

@@ -95,7 +95,7 @@ def test_the_example_ends_as_it_is_shown(copy: Path) -> None:
     serving, running = blocks("An example", "sh")
     (shown,) = blocks("An example", "text")
     output = copy / "second terminal"
-    with Suite(copy / ".minuet") as suite, terminal(serving, copy, output) as shell:
+    with Suite(copy / ".minuet", fresh=True) as suite, terminal(serving, copy, output) as shell:
 
         def worker_is_known() -> bool:
             assert shell.poll() is None, output.read_text()

@@ -35,6 +35,7 @@ def make(tmp_path: Path) -> Iterator[MakeSuite]:
             home / "the data",
             env=env,
             command=(sys.executable, FAKE, *(arguments or ("steady",))),
+            fresh=True,
         )
         made.append(suite)
         return suite
@@ -171,7 +172,7 @@ def test_taken_port_is_refused_before_anything_starts(make: MakeSuite) -> None:
 def test_data_directory_in_use_is_refused(make: MakeSuite) -> None:
     suite = make()
     suite.start()
-    second = Suite(suite.data_dir, command=(sys.executable, FAKE, "steady"))
+    second = Suite(suite.data_dir, command=(sys.executable, FAKE, "steady"), fresh=True)
     second.output_path = second.output_path.with_suffix(".second")
     assert f"in use by another suite (pid {suite.file.pid})" in refusal(second)
     assert all(is_running(pid) for pid in suite.pids().values())
