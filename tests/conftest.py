@@ -18,6 +18,7 @@ from minuet.embedded.postgres import PostgresServer
 from minuet.embedded.valkey import ValkeyServer
 from tests.suite import Suite
 from tests.support.background import BackgroundLoop
+from tests.support.valkey_cluster import ValkeyCluster
 
 TEMPLATE = "minuet_template"
 SuiteFactory = Callable[..., Suite]
@@ -44,6 +45,19 @@ def valkey_url(
     background.run(server.start())
     yield server.url
     background.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def cluster_url(
+    background: BackgroundLoop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Three masters with replicas, shared by the session: not for tests that kill or reshard."""
+    cluster = ValkeyCluster(tmp_path_factory.mktemp("valkey cluster"))
+    try:
+        background.run(cluster.start())
+        yield cluster.url
+    finally:
+        background.run(cluster.stop())
 
 
 @pytest.fixture(scope="session")

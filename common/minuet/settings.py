@@ -29,7 +29,7 @@ __all__ = [
     "WorkerSettings",
 ]
 
-REDIS_SCHEMES = ("redis", "rediss", "unix")
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 DATABASE_SCHEMES = ("postgresql",)
 SOCKET_SCHEMES = ("ws", "wss")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -37,7 +37,8 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisSettings:
-    """`url` is redis://, rediss:// or unix:///path. `key_prefix` parts suites on one server."""
+    """`url` is of a server or a cluster, as `minuet.bus.address` reads it. `key_prefix` parts
+    suites on one server."""
 
     url: str = field(default="redis://127.0.0.1:6379/0", repr=False)
     key_prefix: str = ""

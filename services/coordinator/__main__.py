@@ -8,8 +8,7 @@ import sys
 
 import uvloop
 
-from minuet.bus.redis import RedisBus
-from minuet.bus.thread import ThreadBus
+from minuet.bus.servers import bus_at, thread_bus_at
 from minuet.cas.cas import Cas
 from minuet.model.errors import MinuetError
 from minuet.service import run_service
@@ -29,8 +28,8 @@ GC_AFTER = 50_000
 async def serve(settings: Settings) -> None:
     """Run until a signal comes."""
     gc.set_threshold(GC_AFTER, 20, 20)
-    bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
-    renewer = ThreadBus(settings.redis.url, settings.redis.key_prefix)
+    bus = bus_at(settings.redis.url, settings.redis.key_prefix)
+    renewer = thread_bus_at(settings.redis.url, settings.redis.key_prefix)
     database = await Database(settings.database.url, max_size=2, name="coordinator").open()
     coordinator = Coordinator(
         bus,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from minuet.bus.redis import RedisBus
+from minuet.bus.servers import bus_at
 from minuet.cas.cas import Cas
 from minuet.cas.durable import DurableCas
 from minuet.process import run_process
@@ -19,7 +19,7 @@ from .fanout import Fanout
 
 
 async def serve(settings: Settings, env: Mapping[str, str]) -> None:
-    bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
+    bus = bus_at(settings.redis.url, settings.redis.key_prefix)
     try:
         async with Database(settings.database.url, max_size=8, name="minuet-fanout") as database:
             cas = DurableCas(Cas(bus, Blobs(database), ttl_s=settings.blob.cache_ttl_s))

@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from minuet.bus.redis import RedisBus
+from minuet.bus.servers import connected_bus
 from minuet.cas.cas import Cas
 from minuet.cas.durable import DurableCas
 from minuet.model.errors import BusUnavailable, MinuetError, Unavailable
@@ -72,7 +73,7 @@ async def _connect(settings: Settings) -> RedisBus:
     """Wait for Redis: a process may start while it is away."""
     while True:
         try:
-            return await RedisBus.connect(settings.redis.url, settings.redis.key_prefix)
+            return await connected_bus(settings.redis.url, settings.redis.key_prefix)
         except BusUnavailable as error:
             log.warning("redis_away", reason=str(error))
             await asyncio.sleep(RETRY_S)

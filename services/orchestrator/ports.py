@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from minuet.bus.api import CacheBus, LineBus, ReconcilerBus, TicketBus, WorkerInfo
-from minuet.bus.server import ServerInfo
+from minuet.bus.server import Fitness
 
 
 class Bus(ReconcilerBus, LineBus, CacheBus, TicketBus, Protocol):
@@ -16,7 +16,7 @@ class Bus(ReconcilerBus, LineBus, CacheBus, TicketBus, Protocol):
 
     def announcements(self) -> AsyncIterator[bytes]: ...
 
-    async def server_info(self) -> ServerInfo: ...
+    async def server_info(self) -> Fitness: ...
 
     async def unrecorded(self, partitions: int) -> int:
         """Commits of partitions 0 to `partitions` - 1 that the recorder has not yet stored."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from minuet.bus.redis import RedisBus
+from minuet.bus.servers import bus_at
 from minuet.process import run_process
 from minuet.service import run_service
 from minuet.settings import Settings
@@ -18,7 +18,7 @@ from .recorder import Recorder
 
 
 async def serve(settings: Settings, env: Mapping[str, str]) -> None:
-    bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
+    bus = bus_at(settings.redis.url, settings.redis.key_prefix)
     try:
         async with Database(settings.database.url, max_size=4, name="minuet-recorder") as database:
             recorder = Recorder(database, bus, blob_ttl_s=settings.blob.cache_ttl_s)

@@ -31,6 +31,7 @@ class Lane:
         self, address: Address, *, patience_s: float = 2.0, silence_s: float = SILENCE_S
     ) -> None:
         self._address = address
+        self._tls = address.tls
         self._patience_s = patience_s
         self._silence_s = silence_s
         self._wire: Wire | None = None
@@ -107,7 +108,10 @@ class Lane:
                 )
             else:
                 _, wire = await loop.create_connection(
-                    lambda: Wire(self._on_lost), self._address.host, self._address.port
+                    lambda: Wire(self._on_lost),
+                    self._address.host,
+                    self._address.port,
+                    ssl=self._tls,
                 )
             try:
                 greeting = [*self._address.greeting(), ("CLIENT", "ID")]

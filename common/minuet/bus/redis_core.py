@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from .address import Address
+from .calls import Calls
 from .connection import Connection
 from .wire import Argument, Reply
 
@@ -12,7 +13,7 @@ from .wire import Argument, Reply
 class RedisCore:
     """Made by `at` or `connect`; close it."""
 
-    def __init__(self, redis: Connection) -> None:
+    def __init__(self, redis: Calls) -> None:
         self._redis = redis
         self._keys = redis.keys
         self._known_types: dict[int, set[str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
+from .address import Address
 from .announcements import listen
 from .api import Entry
 from .redis_core import RedisCore
@@ -44,7 +45,7 @@ class RedisRecorder(RedisCore):
     def announcements(self) -> AsyncGenerator[bytes, None]:
         """What is announced from the first step of the iterator on. It reconnects by itself;
         what is announced meanwhile is lost. Close it (`aclose`) to stop listening."""
-        return listen(self._redis.address, self._keys.announcements)
+        return listen(self._any_server, self._keys.announcements)
 
     async def cas_put(self, tenant: str, digest: str, data: bytes, *, ttl_s: int) -> None:
         """Raises Overloaded when Redis is out of memory."""
@@ -53,6 +54,10 @@ class RedisRecorder(RedisCore):
     async def cas_get(self, tenant: str, digest: str, *, ttl_s: int) -> bytes | None:
         found = await self._redis.call(b"GETEX", self._keys.cas(tenant, digest), b"EX", ttl_s)
         return None if found is None else bytes(found)
+
+    async def _any_server(self) -> Address:
+        """Who passes on what is announced, wherever that was."""
+        return self._redis.address
 
     async def _delete(self, ids: Mapping[str, Sequence[str]]) -> None:
         commands: list[tuple[Argument, ...]] = [

@@ -8,7 +8,7 @@ from .api import Fields
 from .codes import FunctionName
 from .commit_args import add_entries
 from .redis_core import RedisCore
-from .server import ServerInfo, server_info
+from .server import Fitness, server_info
 from .voucher import may_be_stale
 from .wire import Argument
 
@@ -37,8 +37,8 @@ class RedisSignals(RedisCore):
             [(b"HGET", self._keys.run(p, run), b"head") for run in runs]
         )
 
-    async def server_info(self) -> ServerInfo:
-        """Which server this is and how full."""
+    async def server_info(self) -> Fitness:
+        """Which server this is, how full and how fit."""
         return server_info(await self._redis.call(b"INFO"))
 
     async def unvouched(self, partitions: Sequence[int]) -> list[int]:

@@ -46,7 +46,7 @@ class RedisWorker(RedisCore):
         by_key = {key.encode(): of for key, of in streams.items()}
 
         async def give_back(reply: Reply) -> None:
-            for delivery in _deliveries(reply, by_key):
+            for delivery in deliveries_of(reply, by_key):
                 await self.surrender(delivery, consumer)
 
         for _ in range(GROUP_TRIES):
@@ -56,7 +56,7 @@ class RedisWorker(RedisCore):
                 if not str(exc).startswith("NOGROUP"):
                     raise
             else:
-                return _deliveries(reply, by_key)
+                return deliveries_of(reply, by_key)
             # Nobody took from these streams yet, or a FLUSHALL came, before or during the wait.
             await self._make_groups(type_partitions)
         raise BusUnavailable("the task streams keep vanishing")
@@ -121,7 +121,8 @@ class RedisWorker(RedisCore):
         return scatter(calls, replies, count)
 
 
-def _deliveries(reply: Reply, by_key: Mapping[bytes, tuple[int, str]]) -> list[Delivery]:
+def deliveries_of(reply: Reply, by_key: Mapping[bytes, tuple[int, str]]) -> list[Delivery]:
+    """What XREADGROUP brought; `by_key` names partition and type of each stream."""
     return [
         _delivery(*by_key[key], entry_id, flat)
         for key, entries in reply or ()

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 OLDEST = {"redis": 7, "valkey": 8}
+
+
+class Fitness(Protocol):
+    """What is asked of a server, or of all masters of a cluster together."""
+
+    @property
+    def run_id(self) -> str: ...
+
+    @property
+    def memory_fraction(self) -> float: ...
+
+    def faults(self) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,30 @@ class ServerInfo:
         if not self.max_memory_bytes:
             found.append("maxmemory is not set")
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterInfo:
+    """`masters` by address. A cluster is as full as its fullest master, because no other one can
+    take what belongs there."""
+
+    masters: Mapping[str, ServerInfo]
+
+    @property
+    def run_id(self) -> str:
+        """Changes when any master was started anew or replaced."""
+        return " ".join(sorted(info.run_id for info in self.masters.values()))
+
+    @property
+    def memory_fraction(self) -> float:
+        return max(info.memory_fraction for info in self.masters.values())
+
+    def faults(self) -> list[str]:
+        return [
+            f"{address}: {fault}"
+            for address, info in sorted(self.masters.items())
+            for fault in info.faults()
+        ]
 
 
 def server_info(text: bytes) -> ServerInfo:

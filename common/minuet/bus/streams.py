@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .api import Entry, Fields
-from .connection import Connection
+from .calls import Calls
 from .wire import Argument, Reply
 
 
@@ -14,7 +14,7 @@ def fields_of(flat: list[bytes]) -> Fields:
 
 
 async def read_streams(
-    connection: Connection, cursors: Mapping[str, tuple[int, str]], *, count: int, block_ms: int
+    connection: Calls, cursors: Mapping[str, tuple[int, str]], *, count: int, block_ms: int
 ) -> list[Entry]:
     """XREAD of all: stream key -> (partition, cursor). Streams in the order of the reply."""
     if not cursors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import signal
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,7 +26,8 @@ class ValkeyServer:
     """One server on one data directory. Not for concurrent use; `start` and `stop` may alternate.
 
     Data survives a kill except for up to a second of acknowledged writes (everysec). `binary` may
-    name another server of the same family, such as Redis.
+    name another server of the same family, such as Redis; `more` are settings beside or instead
+    of our own.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class ValkeyServer:
         port: int = 0,
         max_memory_bytes: int = GIB,
         binary: Path | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self._data_dir = data_dir.resolve()
         self._log_path = log_path or self._data_dir / "server.log"
         self._port = port
         self._max_memory_bytes = max_memory_bytes
         self._binary = binary
+        self._more = more or {}
         self._child: Child | None = None
 
     @property
@@ -112,6 +116,7 @@ class ValkeyServer:
             "maxmemory": str(self._max_memory_bytes),
             "maxmemory-policy": "noeviction",
             "always-show-logo": "no",
+            **self._more,
         }
         return "".join(f"{name} {_quoted(value)}\n" for name, value in settings.items())
 

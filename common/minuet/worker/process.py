@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 import structlog
 
 from minuet.bus.redis import RedisBus
-from minuet.bus.thread import ThreadBus
+from minuet.bus.servers import bus_at, thread_bus_at
 from minuet.cas.cas import Cas
 from minuet.service import run_service
 from minuet.settings import Settings
@@ -43,8 +43,8 @@ async def run_worker(
 ) -> Worker:
     """Serve until SIGTERM or SIGINT, then drain. A Redis that is not there is waited for. `env`
     gives the secrets. Nodes that need the bus or the blobs themselves are made from these."""
-    bus = RedisBus.at(settings.redis.url, settings.redis.key_prefix)
-    thread_bus = ThreadBus(settings.redis.url, settings.redis.key_prefix)
+    bus = bus_at(settings.redis.url, settings.redis.key_prefix)
+    thread_bus = thread_bus_at(settings.redis.url, settings.redis.key_prefix)
     blobs = Cas(bus, ttl_s=settings.blob.cache_ttl_s)
     worker = Worker(
         nodes(bus, blobs) if callable(nodes) else nodes,

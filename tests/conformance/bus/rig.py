@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
 
 from minuet.bus.api import (
     CacheBus,
@@ -75,6 +76,15 @@ def server_rig(name: str, bus: Bus, client: Redis, prefix: str) -> Rig:
             await client.unlink(key)
 
     return Rig(name, bus, lose)
+
+
+def cluster_rig(bus: Bus, client: RedisCluster, prefix: str) -> Rig:
+    async def lose() -> None:
+        # One key a call: those of two slots cannot go in one.
+        async for key in client.scan_iter(match=f"{prefix}*", count=1000):
+            await client.unlink(key)
+
+    return Rig("cluster", bus, lose)
 
 
 async def eventually(look: Callable[[], Awaitable[T | None]], *, within_s: float = 5.0) -> T:

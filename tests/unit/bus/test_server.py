@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minuet.bus.server import server_info
+from minuet.bus.server import ClusterInfo, server_info
 
 VALKEY = {
     "server_name": "valkey", "redis_version": "7.2.4", "valkey_version": "9.1.2", "run_id": "abc",
@@ -36,3 +36,13 @@ def test_info_is_read() -> None:
 def test_a_server_that_may_lose_runs_is_at_fault(changes: dict[str, str], fault: str) -> None:
     (found,) = server_info(text(**changes)).faults()
     assert fault in found
+
+
+def test_a_cluster_is_as_full_and_as_fit_as_its_worst_master() -> None:
+    good = server_info(text())
+    full = server_info(text(used_memory="90", maxmemory="100", run_id="other"))
+    bad = server_info(text(aof_enabled="0"))
+    cluster = ClusterInfo({"a:1": good, "b:1": full, "c:1": bad})
+    assert cluster.memory_fraction == 0.9
+    assert cluster.faults() == ["c:1: appendonly is off: it must be on"]
+    assert cluster.run_id != ClusterInfo({"a:1": good, "b:1": good, "c:1": bad}).run_id
