@@ -9,7 +9,7 @@ from minuet.cas.plans import Blobs, PlanCache
 from minuet.ir.advance import reinstate
 from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
-from minuet.ir.transition import Limits
+from minuet.ir.transition import Limits, Transition
 from minuet.model.errors import NotFound
 from minuet.model.signal import Restore
 from minuet.model.state import Head, RunSnapshot
@@ -25,12 +25,14 @@ _snapshot = msgspec.json.Decoder(RunSnapshot).decode
 class RestoredRun:
     """A run as Postgres holds it, read whole before anything in memory changes."""
 
-    def __init__(self, plan: Plan, snapshot: RunSnapshot, now: int) -> None:
-        """Raises KeyError or ValueError if the snapshot does not fit the plan."""
+    def __init__(self, plan: Plan, snapshot: RunSnapshot, now: int, *, anew: bool) -> None:
+        """`anew`: it replaces a state that Redis holds. Raises KeyError or ValueError if the
+        snapshot does not fit the plan."""
         self.run = snapshot.start.run
         self._plan = plan
         self._snapshot = snapshot
         self._now = now
+        self._anew = anew
         self._state = RunState.from_snapshot(plan, snapshot)
         self.last = self._state.last
         self._limits = Limits()
@@ -39,16 +41,19 @@ class RestoredRun:
         """Let the state go on; once."""
         state = self._state
         self._limits = assembler.limits()
-        made = reinstate(state, self._now, self._limits, self._snapshot.children)
-        assembler.add(state, made, replace=True)
+        assembler.add(state, self._reinstate(state), replace=True)
         return state
 
     def again(self, assembler: Assembler) -> RunState:
         """The state as `install` left it, made anew: what came after it went wrong."""
         state = RunState.from_snapshot(self._plan, self._snapshot)
-        reinstate(state, self._now, self._limits, self._snapshot.children)
+        self._reinstate(state)
         state.last = assembler.id
         return state
+
+    def _reinstate(self, state: RunState) -> Transition:
+        children = self._snapshot.children
+        return reinstate(state, self._now, self._limits, children, anew=self._anew)
 
 
 class Restores:
@@ -69,7 +74,7 @@ class Restores:
         if seq >= restore.seq and not restore.fork:
             return None
         try:
-            found = await self._read(restore)
+            found = await self._read(restore, anew=seq >= 0)
         except (NotFound, msgspec.MsgspecError, ValueError, KeyError) as exc:
             log.error("restore_unreadable", run_id=restore.run, error=str(exc))
             return None
@@ -78,7 +83,7 @@ class Restores:
             return None
         return found
 
-    async def _read(self, restore: Restore) -> RestoredRun:
+    async def _read(self, restore: Restore, *, anew: bool) -> RestoredRun:
         data = await self._blobs.get(restore.tenant, restore.state.digest)
         if data is None:
             raise NotFound(f"there is no blob {restore.state.digest}")
@@ -86,7 +91,7 @@ class Restores:
         if snapshot.start.run != restore.run:
             raise ValueError(f"the state is of run {snapshot.start.run}")
         plan = await self._plans.get(restore.tenant, snapshot.ir or snapshot.start.ir)
-        return RestoredRun(plan, snapshot, self._clock.now())
+        return RestoredRun(plan, snapshot, self._clock.now(), anew=anew)
 
     def _is_behind(self, partition: OwnedPartition, found: RestoredRun) -> bool:
         """Whether our history goes through that state already: then the fork it tells of is mended,

@@ -73,16 +73,21 @@ def reinstate(
     now: int,
     limits: Limits = DEFAULT_LIMITS,
     children: Mapping[str, Outcome | None] = NO_CHILDREN,
+    *,
+    anew: bool = False,
 ) -> Transition:
     """The transition that makes a restored state go on: every timer is set again, every node that
-    was dispatched is dispatched again (its execution and attempt stay the same); those beyond the
-    limits are armed, and follow. `children` are the child runs that history knows, with the outcome
-    of those that ended; what nobody knows is started again."""
+    was dispatched is dispatched again (its execution stays the same); those beyond the limits are
+    armed, and follow. `children` are the child runs that history knows, with the outcome of those
+    that ended; what nobody knows is started again.
+
+    `anew`: the state replaces another one, whose tokens may be under way with values that history
+    does not know. Their results must not count, so each dispatched node gets the next attempt."""
     step = _Inputs(state, now, limits)
     step.transition.started = True
     step.emit("warning", data={"code": "restored", "message": "state was rebuilt from history"})
     if not state.status.ended:
-        step.dispatch_again()
+        step.dispatch_again(anew=anew)
         step.resume_children(children)
         step.settle()
     step.transition.timers_add.update(state.timers())
@@ -388,14 +393,19 @@ class _Inputs(EndingStep):
                 self.send(self.plan.nodes[index])
         self.start_again(asked.children)
 
-    def dispatch_again(self) -> None:
+    def dispatch_again(self, *, anew: bool) -> None:
         """Every dispatched token once more, whatever `max_parallel` says: they were out before."""
         for index in self.frontier.nodes_in(NodeStatus.READY):
+            if anew:
+                self.frontier.next_attempt(index)
             if self.out_of_budget():
                 self.frontier.mark(index, NodeStatus.ARMED)
                 self.arm([index])
-            else:
-                self.send(self.plan.nodes[index])
+                continue
+            if anew:
+                attempt = self.frontier.cell(index)[2]
+                self.node_event("node.ready", index, {"attempt": attempt})
+            self.send(self.plan.nodes[index])
 
     def _live_execution(
         self, node: str, gen: int, attempt: int, states: tuple[NodeStatus, ...]

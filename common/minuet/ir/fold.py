@@ -115,6 +115,8 @@ def _message_taken(state: RunState, event: Event) -> None:
 def _node_ready(state: RunState, event: Event) -> None:
     index = _armed(state, event)
     state.due.pop(index, None)
+    while state.frontier.cell(index)[2] < event.data["attempt"]:  # restored over another history
+        state.frontier.next_attempt(index)
     state.frontier.mark(index, NodeStatus.ARMED if event.data.get("held") else NodeStatus.READY)
     if state.status is RunStatus.WAITING:
         state.status = RunStatus.RUNNING

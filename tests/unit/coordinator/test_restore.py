@@ -12,10 +12,10 @@ from minuet.model.ir import Ir, IrEdge, IrNode
 from minuet.model.signal import Restore
 from minuet.model.state import RunSnapshot
 from minuet.model.status import NodeStatus, RunStatus
-from minuet.model.token import CasRef
+from minuet.model.token import CasRef, Outcome
 from minuet.services.coordinator.batch import decode_batch
 
-from .desk import Desk, restore_from
+from .desk import Desk, folded, restore_from
 from .harness import Bench, chain, decode_events
 
 pytestmark = pytest.mark.anyio
@@ -87,7 +87,7 @@ async def test_fork_restore_that_comes_twice_throws_no_step_back() -> None:
     restore = await desk.restore_of(ir, "3-x", transitions=1, fork=True)
     await desk.signal("restore", restore)
     await desk.step()
-    await desk.done("3-x/n0/1/1")
+    await desk.done("3-x/n0/1/2")
     await desk.step()
     await desk.signal("restore", restore)
     await desk.steps()
@@ -95,6 +95,50 @@ async def test_fork_restore_that_comes_twice_throws_no_step_back() -> None:
     assert state.frontier.cell(0)[0] == NodeStatus.SUCCEEDED
     seqs = [(r.first_seq, r.seq) for r in (await bench.records())["3-x"][1:]]
     assert all(b[0] == a[1] + 1 for a, b in itertools.pairwise(seqs))
+
+
+@pytest.mark.parametrize("is_loaded", [True, False])
+async def test_a_result_of_the_other_history_does_not_count_after_a_restore(
+    is_loaded: bool,
+) -> None:
+    """`n1` runs with what `n0` gave in a history that Redis lost and Postgres does not know."""
+    _, desk, ir = await started()
+    await desk.done("3-x/n0/1/1", Outcome(output=msgspec.Raw(b"1")))
+    await desk.step()
+    recorded = await desk.restore_of(ir, "3-x", transitions=2)
+    recorded = msgspec.structs.replace(recorded, seq=recorded.seq + 9)
+    if not is_loaded:
+        desk.partition.states.clear()
+    await desk.signal("restore", recorded)
+    await desk.step()
+    await desk.done("3-x/n1/1/1", Outcome(output=msgspec.Raw(b'"of the other history"')))
+    await desk.step()
+    assert (await desk.stored(ir, "3-x")).frontier.cell(1)[0] == NodeStatus.READY
+    await desk.done("3-x/n1/1/2")
+    await desk.step()
+    state = await desk.stored(ir, "3-x")
+    assert state.frontier.cell(1)[0] == NodeStatus.SUCCEEDED
+
+
+async def test_attempts_of_a_restore_stand_in_the_history() -> None:
+    bench, desk, ir = await started()
+    restore = await desk.restore_of(ir, "3-x", transitions=1, fork=True)
+    await desk.signal("restore", restore)
+    await desk.step()
+    records = (await bench.records())["3-x"]
+    replayed = folded(ir, "3-x", [records[0], records[-1]], records[-1].prev)
+    assert replayed.records() == (await desk.stored(ir, "3-x")).records()
+    assert replayed.frontier.cell(0)[2] == 2
+
+
+async def test_a_lost_run_goes_on_with_the_same_attempt() -> None:
+    bench, desk, ir = await started()
+    restore = await desk.restore_of(ir, "3-x", transitions=1)
+    bench.bus.flush()
+    desk = await Desk.open(bench, 3, "o2")
+    await desk.signal("restore", restore)
+    await desk.step()
+    assert _pages(bench) == [["3-x/n0/1/1"]]
 
 
 async def test_fork_restore_to_a_commit_of_this_owner_is_obsolete() -> None:
@@ -151,14 +195,12 @@ def _pages(bench: Bench) -> list[list[str]]:
     return [[token for token, _ in fields] for _, fields in stream.after((0, 0), 10**6)]
 
 
-@pytest.mark.parametrize("fault", ["node", "record", "run", "head"])
+@pytest.mark.parametrize("fault", ["record", "run", "head"])
 async def test_restore_that_does_not_fit_is_passed_over(fault: str) -> None:
     bench, desk, ir = await started()
     good = await desk.restore_of(ir, "3-x", transitions=1)
     snapshot = msgspec.json.decode(bench.blobs.held[good.state.digest], type=RunSnapshot)
-    if fault == "node":
-        snapshot.nodes["nobody"] = "2 1 1 0 0 0 0 "
-    elif fault == "record":
+    if fault == "record":
         snapshot.nodes["n0"] = "x"
     elif fault == "run":
         snapshot.start = msgspec.structs.replace(snapshot.start, run="3-other")
