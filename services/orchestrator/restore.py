@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Mapping
 
 import msgspec
+import structlog
 
 from minuet.cas.plans import PlanCache
 from minuet.ir.fold import fold, plans_needed
 from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
+from minuet.model.errors import NotFound
 from minuet.model.event import Event
 from minuet.model.signal import Restore
 from minuet.model.token import CasRef
@@ -20,6 +22,8 @@ from minuet.store.history import StoredRun
 from .child_runs import ChildRuns, live_children
 from .ports import Cas
 from .start import start_of
+
+log = structlog.get_logger(__name__)
 
 _decode_events = msgspec.json.Decoder(list[Event]).decode
 _encode = msgspec.json.Encoder().encode
@@ -42,6 +46,7 @@ class RestoreMaker:
         events = await asyncio.to_thread(decode_history, run)
         plans = {digest: await self._plans.get(tenant, digest) for digest in plans_needed(events)}
         folded = await asyncio.to_thread(state_of, plan, run, events, plans)
+        await self._warm(folded)
         snapshot = folded.snapshot()
         snapshot.children = await self._children.known(tenant, live_children(folded))
         state = _encode(snapshot)
@@ -54,6 +59,25 @@ class RestoreMaker:
             fork=run.fork,
             not_after=not_after,
         )
+
+
+    async def _warm(self, state: RunState) -> None:
+        """Bring back to Redis the values that tokens will name: workers know no other store."""
+        for digest in sorted(named_by(state)):
+            try:
+                await self._cas.warm(state.start.tenant, digest)
+            except NotFound:
+                log.error("blob_missing", run_id=state.run, digest=digest)
+
+
+def named_by(state: RunState) -> set[str]:
+    """Digests of the values that what is still to come may read."""
+    if state.status.ended:
+        return set()
+    kept = (each.output_ref for each in state.start.kept.values())
+    outputs = (each.ref for each in state.outputs.values())
+    refs = (state.start.inputs_ref, *kept, *outputs)
+    return {ref.digest for ref in refs if ref is not None}
 
 
 def decode_history(run: StoredRun) -> list[Event]:
