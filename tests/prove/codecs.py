@@ -66,6 +66,7 @@ class PostgresCodec:
         self._replies = b""
         self._answered = 0
         self._prepared: dict[bytes, str] = {}
+        self._wrote = ""
         self._was_executed = False
 
     def requests(self, data: bytes) -> Iterator[tuple[bytes, str]]:
@@ -105,13 +106,43 @@ class PostgresCodec:
         self._was_executed = kind == b"B"
         if kind == b"Q":
             self._asked += 1
-            return postgres_step(body.rstrip(b"\0").decode(errors="replace"))
+            return self._placed(postgres_step(body.rstrip(b"\0").decode(errors="replace")))
         if kind == b"P":
             name, statement, _ = body.split(b"\0", 2)
             self._prepared[name] = postgres_step(statement.decode(errors="replace"))
         elif kind == b"B":
             _, name, _ = body.split(b"\0", 2)
-            return self._prepared.get(name, "")
+            return self._placed(self._prepared.get(name, ""))
         elif kind == b"S":
             self._asked += 1
         return ""
+
+    def _placed(self, step: str) -> str:
+        """A commit is named by what its transaction wrote first."""
+        if step == "COMMIT":
+            return f"COMMIT {self._wrote}".rstrip()
+        if step == "BEGIN":
+            self._wrote = ""
+        elif not self._wrote and " " in step:
+            self._wrote = step
+        return step
+
+
+class HttpCodec:
+    """Requests by their first bytes: a client that waits for each answer sends one at a time."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+        self._answered = 0
+
+    def requests(self, data: bytes) -> Iterator[tuple[bytes, str]]:
+        is_request = data.startswith(b"POST ")
+        self._asked += is_request
+        yield data, "POST" if is_request else ""
+
+    def reply_to_last(self) -> int:
+        return self._asked
+
+    def replies(self, data: bytes) -> int:
+        self._answered += data.startswith(b"HTTP/1.1 ")
+        return self._answered

@@ -79,12 +79,14 @@ def judge(
     ledger: Path | None = None,
     ledger_nodes: Iterable[str] = (),
     at_rest: bool = True,
+    expected: str | None = None,
 ) -> Verdict:
     """Judge the runs that were answered 2xx, with their child runs.
 
     `may_wait`: those that need not have ended, if they say what they wait for. `ledger_nodes`: ids
     of nodes that write into the ledger. `at_rest`: all load is over, so Redis must be empty of
-    what is live (given some seconds to become so). Calling it twice is harmless.
+    what is live (given some seconds to become so). `expected`: the status with which all must have
+    ended. Calling it twice is harmless.
     """
     waiting = set(may_wait)
     verdict = Verdict(runs_started=len(set(accepted)))
@@ -93,7 +95,10 @@ def judge(
         _until_at_rest(fleet)
     history = asyncio.run(read_history(fleet.database_url, accepted))
     for run in accepted:
-        _check_accepted(fleet, run, history.rows.get(run), run in waiting, say)
+        row = history.rows.get(run)
+        _check_accepted(fleet, run, row, run in waiting, say)
+        if expected and row and row.status.ended and row.status.word != expected:
+            say(f"{run}: ended {row.status.word}, not {expected}")
     for id, row in history.rows.items():
         _check_history(id, row, history.transitions[id], say)
     verdict.violations += asyncio.run(fold_differences(fleet.database_url, list(history.rows)))

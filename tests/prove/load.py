@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,62 +23,77 @@ Json = dict[str, Any]
 END_S = 120.0
 DECIDE_S = 0.1
 
-MIXED: Json = {
-    "apiVersion": "minuet/v1",
-    "name": "prove-mixed",
-    "nodes": [
+
+def _document(name: str, nodes: list[Json], **more: Any) -> Json:
+    return {"apiVersion": "minuet/v1", "name": name, "nodes": nodes} | more
+
+
+def _call(id: str, ms: int = 0) -> Json:
+    query = {"execution": f"${{run.id}}/{id}/0", "ms": str(ms)}
+    config = {"method": "POST", "url": "${inputs.url}/note", "query": query}
+    return {"id": id, "type": "http", "config": config}
+
+
+def _map(id: str, items: str, ms: int = 0) -> Json:
+    """Each item one pure step, its result the item itself."""
+    item = {"id": "item", "type": "prove.quick", "config": {"value": "${inputs.item}", "ms": ms}}
+    run = {"nodes": [item], "outputs": "${nodes.item.output}"}
+    return {"id": id, "type": "map", "config": {"items": items, "run": run}}
+
+
+MIXED = _document(
+    "prove-mixed",
+    [
         {"id": "first", "type": "prove.step", "config": {"ms": 10}},
         {"id": "left", "type": "prove.step", "config": {"ms": 20}},
+        _call("call"),
         {
-            "id": "call",
-            "type": "http",
-            "config": {
-                "method": "POST",
-                "url": "${inputs.url}/note",
-                "query": {"execution": "${run.id}/call/0"},
-            },
-        },
-        {
-            "id": "shaky",
-            "type": "prove.flaky",
-            "config": {"succeeds_at": 2},
+            "id": "shaky", "type": "prove.flaky", "config": {"succeeds_at": 2},
             "retry": {"max_attempts": 3, "initial": "100ms"},
         },
         {"id": "nap", "type": "wait", "config": {"for": "200ms"}},
-        {
-            "id": "each",
-            "type": "map",
-            "config": {
-                "items": "[1, 2, 3]",
-                "run": {
-                    "nodes": [
-                        {"id": "item", "type": "prove.quick", "config": {"value": "${inputs.item}"}}
-                    ],
-                    "outputs": "${nodes.item.output}",
-                },
-            },
-        },
+        _map("each", "[1, 2, 3]"),
         {"id": "ask", "type": "hitl", "config": {"message": "Go on?"}},
         {"id": "last", "type": "prove.step"},
     ],
-    "edges": [
+    edges=[
         *({"from": "first", "to": to} for to in ("left", "call", "shaky", "nap", "each")),
         {"from": "left", "to": "ask"},
         *({"from": one, "to": "last"} for one in ("ask", "call", "shaky", "nap", "each")),
     ],
-    "outputs": {"sum": "${nodes.each.output.results}", "node": "${nodes.last.output.node}"},
-}
-MIXED_OUTPUT = {"sum": [1, 2, 3], "node": "last"}
+    outputs={"items": "${nodes.each.output.results}", "node": "${nodes.last.output.node}"},
+)  # fmt: skip
 
 STEPS = [f"s{i}" for i in range(8)]
-CHAIN: Json = {
-    "apiVersion": "minuet/v1",
-    "name": "prove-chain",
-    "nodes": [{"id": id, "type": "prove.step", "config": {"ms": 50}} for id in STEPS],
-    "edges": [{"from": a, "to": b} for a, b in itertools.pairwise(STEPS)],
-    "outputs": {"node": "${nodes.s7.output.node}"},
-}
+CHAIN = _document(
+    "prove-chain",
+    [{"id": id, "type": "prove.step", "config": {"ms": 50}} for id in STEPS],
+    edges=[{"from": a, "to": b} for a, b in itertools.pairwise(STEPS)],
+    outputs={"node": "${nodes.s7.output.node}"},
+)
 """Always a token at a worker: what stands still shows."""
+
+PAGES = _document(
+    "prove-pages", [_map("each", "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]", ms=40)],
+    outputs={"items": "${nodes.each.output.results}"},
+)  # fmt: skip
+"""Pages of many tokens, each of which takes longer than a page should."""
+
+SLOW = _document(
+    "prove-slow",
+    [{"id": "first", "type": "prove.step", "config": {"ms": 1500}}, _call("call", ms=1500)],
+    outputs={"node": "${nodes.first.output.node}"},
+)
+"""Long enough in hand to need heartbeats."""
+
+DOCUMENTS = (MIXED, CHAIN, PAGES, SLOW)
+OUTPUTS: dict[str, Json] = {
+    "prove-mixed": {"items": [1, 2, 3], "node": "last"},
+    "prove-chain": {"node": "s7"},
+    "prove-pages": {"items": list(range(1, 13))},
+    "prove-slow": {"node": "first"},
+}
+"""What every run of a document must end with."""
 
 LEDGER_NODES = ["first", "left", "call", "shaky", "item", "last", *STEPS]
 """Ids of all nodes that write into the ledger."""
@@ -131,6 +147,22 @@ class Load:
     def unended(self, runs: Sequence[str]) -> dict[str, int]:
         """Status numbers of runs that have not ended; one that nobody knows is -1."""
         return asyncio.run(_unended(self.fleet.database_url, runs))
+
+    def wrong_outputs(self, runs: Sequence[str], expected: Json) -> list[str]:
+        """In words, of runs that have ended otherwise than with these outputs."""
+        found = asyncio.run(_outputs(self.fleet.database_url, runs))
+        return [f"{id}: outputs {got}" for id, got in found.items() if got != expected]
+
+
+async def _outputs(database_url: str, runs: Sequence[str]) -> dict[str, Any]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        rows = await connection.fetch(
+            "select id, outputs from runs where id = any($1::text[]) and status >= 6", list(runs)
+        )
+    finally:
+        await connection.close()
+    return {row["id"]: json.loads(row["outputs"] or b"null") for row in rows}
 
 
 async def _unended(database_url: str, runs: Sequence[str]) -> dict[str, int]:
@@ -189,7 +221,7 @@ def load(fleet: Fleet, *documents: Json) -> Iterator[Load]:
     """A load on a fleet whose services run: documents applied, an HTTP service that keeps the
     ledger too, and somebody who decides."""
     with note_service(fleet.ledger) as service_url:
-        for document in (MIXED, CHAIN, *documents):
+        for document in (*DOCUMENTS, *documents):
             fleet.apply(document)
         decider = Decider(fleet)
         decider.start()

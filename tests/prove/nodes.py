@@ -18,9 +18,11 @@ def step(ctx: Context, ms: int = 0) -> dict[str, str]:
 
 
 @node("prove.quick", effect="pure", timeout="60s")
-def quick(ctx: Context, value: int = 0) -> int:
+def quick(ctx: Context, value: int = 0, ms: int = 0) -> int:
     """Note the execution and hand `value` on: of a pure type, so pages of it are large."""
     note(ctx)
+    if ms:
+        time.sleep(ms / 1000)
     return value
 
 

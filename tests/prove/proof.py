@@ -18,6 +18,7 @@ from .judge import Verdict
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
+MOST_TOLD = 25
 FORM = 1
 """Of the file: raised when a reader would have to change."""
 
@@ -73,6 +74,11 @@ class Scenario:
         return found
 
 
+def shortened(violations: list[str]) -> list[str]:
+    more = len(violations) - MOST_TOLD
+    return violations if more <= 0 else [*violations[:MOST_TOLD], f"and {more} more"]
+
+
 def percentile(values: list[float], share: float) -> float:
     """The smallest value that at least `share` of all do not exceed. Raises IndexError if empty."""
     ordered = sorted(values)
@@ -111,6 +117,7 @@ class Proof:
             raise
         finally:
             scenario.duration_s = time.monotonic() - started
+            scenario.violations = shortened(scenario.violations)
             self._keep(scenario)
         assert not scenario.violations, "\n".join([name, *scenario.violations])
 

@@ -14,11 +14,12 @@ import struct
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from .codecs import Codec, PostgresCodec, RedisCodec
+from .codecs import Codec, HttpCodec, PostgresCodec, RedisCodec
 
 When: TypeAlias = Literal["before", "after", "reply"]
 """`before`: the server never sees the request. `after`: the server has answered, the process never
@@ -37,6 +38,10 @@ class Rule:
     pid: int = 0
     killed_at: float = 0.0
     fired: threading.Event = field(default_factory=threading.Event)
+
+    def names(self, step: str) -> bool:
+        """`COMMIT` is any commit, `COMMIT INSERT runs` one that did that first."""
+        return step == self.step or step.startswith(f"{self.step} ")
 
     def wait(self, timeout_s: float = 60.0) -> None:
         """Until the process was killed. Raises AssertionError if the step does not come."""
@@ -61,8 +66,15 @@ class Proxy:
     def codec(self) -> Codec:
         raise NotImplementedError
 
+    def peer(self, writer: asyncio.StreamWriter) -> int:
+        """The process at the other end of a connection."""
+        return peer_pid(writer)
+
     async def open(self) -> None:
         self._server = await asyncio.start_unix_server(self._serve, str(self.path))
+
+    async def dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_unix_connection(self._upstream)
 
     async def close(self) -> None:
         """Twice is harmless."""
@@ -87,9 +99,11 @@ class Proxy:
 
     def notice(self, step: str) -> Rule | None:
         """Count a request; the rule, if this is the moment."""
+        if not step:
+            return None
         self.steps[step] += 1
         rule = self._rule
-        if rule is None or rule.step != step:
+        if rule is None or not rule.names(step):
             return None
         rule.seen += 1
         if rule.seen != rule.nth:
@@ -109,7 +123,7 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            server = await asyncio.open_unix_connection(self._upstream)
+            server = await self.dial()
         except OSError:
             writer.close()  # as the server itself would: nobody listens
             return
@@ -132,7 +146,7 @@ class Link:
         self._codec = proxy.codec()
         self._reader, self._writer = reader, writer
         self._server_reader, self._server_writer = server_reader, server_writer
-        self._pid = peer_pid(writer)
+        self._pid = proxy.peer(writer)
         self._awaited: tuple[int, Rule] | None = None
 
     async def run(self) -> None:
@@ -193,6 +207,28 @@ class RedisProxy(Proxy):
 class PostgresProxy(Proxy):
     def codec(self) -> Codec:
         return PostgresCodec()
+
+
+class ModelProxy(Proxy):
+    """Between the agent runner and a model server: TCP, whose ends have no process id. `pid` tells
+    it. Its one step is `POST`."""
+
+    def __init__(self, upstream_port: int, port: int, pid: Callable[[], int]) -> None:
+        super().__init__("", Path())
+        self._ports = upstream_port, port
+        self._pid = pid
+
+    def codec(self) -> Codec:
+        return HttpCodec()
+
+    def peer(self, writer: asyncio.StreamWriter) -> int:
+        return self._pid()
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._ports[1])
+
+    async def dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self._ports[0])
 
 
 def peer_pid(writer: asyncio.StreamWriter) -> int:
