@@ -14,9 +14,10 @@ import redis
 from minuet.model.status import RunStatus
 from tests.support.waiting import until
 
+from .crew import Crew
 from .history import History
 from .ledger import Execution, keys_by_execution, read_ledger
-from .test_kill import Crew, crew
+from .test_kill import crew
 
 __all__ = ["crew"]
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(240)]

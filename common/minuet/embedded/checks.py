@@ -13,6 +13,9 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from minuet.bus.address import Address
+from minuet.model.errors import InvalidInput
+
 from .errors import ServerUnfit
 
 OLDEST_REDIS = (7, 0)
@@ -29,16 +32,57 @@ async def require_fit_servers(redis_url: str, database_url: str) -> None:
 
 
 async def redis_faults(url: str) -> list[str]:
-    client = Redis.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT_S, retry=None)
+    """Of a server, or of every node of a cluster: a replica becomes a master one day."""
     try:
-        async with client:
+        address = Address.parse(url)
+    except InvalidInput as exc:
+        return [f"MINUET_REDIS_URL: {exc}"]
+    if not address.is_cluster:
+        return await _server_faults(address)
+    try:
+        nodes = await _nodes(address)
+    except (RedisError, OSError) as exc:
+        return [_unusable(address, exc)]
+    found = [(node, await _server_faults(node)) for node in nodes]
+    return [f"{node.host}:{node.port}: {fault}" for node, faults in found for fault in faults]
+
+
+async def _server_faults(address: Address) -> list[str]:
+    try:
+        async with _client(address) as client:
             info = await client.info()
     except (RedisError, OSError) as exc:
-        return [
-            f"Cannot use the Redis at {without_password(url)} ({exc}): "
-            "start it, or unset MINUET_REDIS_URL to use the embedded Valkey"
-        ]
+        return [_unusable(address, exc)]
     return info_faults(info)
+
+
+async def _nodes(address: Address) -> list[Address]:
+    """Masters and replicas, by the word of the first node that answers."""
+    failure: Exception = OSError("no address")
+    for host, port in address.seeds:
+        try:
+            async with _client(address.node(host, port)) as client:
+                slots = await client.execute_command("CLUSTER", "SLOTS")  # type: ignore[no-untyped-call]
+        except (RedisError, OSError) as exc:
+            failure = exc
+            continue
+        places = {
+            (name.decode() or host, port) for _, _, *nodes in slots for name, port, *_ in nodes
+        }
+        return [address.node(*place) for place in sorted(places)]
+    raise failure
+
+
+def _client(address: Address) -> Redis:
+    return Redis.from_url(address.url, socket_connect_timeout=CONNECT_TIMEOUT_S, retry=None)
+
+
+def _unusable(address: Address, exc: Exception) -> str:
+    shown = str(address) if address.is_cluster else without_password(address.url)
+    return (
+        f"Cannot use the Redis at {shown} ({exc}): "
+        "start it, or unset MINUET_REDIS_URL to use the embedded Valkey"
+    )
 
 
 def info_faults(info: Mapping[str, object]) -> list[str]:
