@@ -12,6 +12,7 @@ from zlib import crc32
 import structlog
 
 from minuet.bus.api import CoordinatorBus, SignalBus
+from minuet.bus.gate import Gate
 from minuet.model.errors import BusUnavailable
 from minuet.settings import CoordinatorSettings
 
@@ -51,6 +52,8 @@ class Ownership:
         self._clock = clock
         self._settings = settings
         self._former: dict[int, str] = {}  # leases to release: partition -> owner
+        self._gate = Gate(bus)
+        self._connections = 0
         self._asked: dict[int, str] = {}  # acquisitions of unknown outcome: partition -> owner
         self._loop = asyncio.get_running_loop()
         self._renewal = RenewalThread(
@@ -108,13 +111,25 @@ class Ownership:
         if partitions is None:
             return  # nobody published how many there are: the orchestrator will
         self.partitions = partitions
+        self._drop_what_may_have_gone_back()
         live = await self._bus.join(self.id, stale_after_ms=self._settings.lease_ms)
         share = ceil(partitions / max(1, live))
         await self._give_back(share)
-        for p in self._wanted(partitions):
+        wanted = self._wanted(partitions)
+        shut = await self._gate.shut(wanted)
+        for p in wanted:
             if len(self.owned) >= share or self._suspects():
                 break
-            await self._claim(p)
+            if p not in shut:
+                await self._claim(p)
+
+    def _drop_what_may_have_gone_back(self) -> None:
+        """After a reconnection: no commit need have been lost for a timer to stand again that was
+        fired, and nobody would look for it."""
+        if self._connections != self._bus.connections:
+            self._connections = self._bus.connections
+            for each in list(self.owned.values()):
+                each.give_up("reconnected")
 
     def _wanted(self, partitions: int) -> list[int]:
         # Each coordinator starts at another place, so that two that start together do not race.

@@ -102,6 +102,10 @@ class Loaded:
 
 
 class CoordinatorBus(Protocol):
+    @property
+    def connections(self) -> int:
+        """Grows with every new connection: leases, timers and cursors may have gone back."""
+
     async def acquire(
         self, p: int, owner: str, lease_ms: int, *, now: int | None = None
     ) -> Lease | None:

@@ -10,7 +10,17 @@ from minuet.model.token import CasRef
 
 
 class RuntimeBus(WorkerBus, Protocol):
-    """WorkerBus, how many partitions there are, and the server's clock."""
+    """WorkerBus, how many partitions there are, the server's clock, and whether the server may
+    have gone back: `connections` grows with every new connection, `trouble` is why there is none
+    now."""
+
+    @property
+    def connections(self) -> int: ...
+
+    @property
+    def trouble(self) -> str | None: ...
+
+    async def unvouched(self, partitions: Sequence[int]) -> list[int]: ...
 
     async def now(self) -> int: ...
 

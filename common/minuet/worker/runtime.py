@@ -18,6 +18,7 @@ from minuet.model.errors import Unavailable
 from .backoff import Backoff
 from .clock import Clock, SystemClock
 from .completer import Completer
+from .entrance import Entrance
 from .execution import Execution, StopReason
 from .executor import Executor, is_cancelling
 from .heartbeat import Heartbeat
@@ -37,6 +38,8 @@ from .wanted import Wanted
 from .watcher import Watcher
 
 log = structlog.get_logger()
+
+ENTRANCE_S = 0.2
 
 
 class Worker:
@@ -70,6 +73,7 @@ class Worker:
             options=self.options, worker_id=self.id,
         )  # fmt: skip
         self._taker = Taker(bus, self.id, list(self._nodes), self.options.block_ms)
+        self._entrance = Entrance(bus, lambda: self._taker.partitions)
         self._wanted = Wanted(bus, self._clock)
         self._presence = Presence(
             bus, self.info, self._taker.serve_partitions, self._wanted.learn_time, self.options
@@ -170,9 +174,13 @@ class Worker:
                 await self._slot_freed.wait()
                 continue
             try:
+                if not await self._entrance.is_open():
+                    await asyncio.sleep(ENTRANCE_S)
+                    continue
                 deliveries = await self._taker.take(self._free)
                 await self._start_all(deliveries)
             except Unavailable as exc:
+                self._entrance.doubt()
                 self._log_away(backoff, exc)
                 await backoff.wait()
             else:

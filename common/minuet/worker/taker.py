@@ -26,13 +26,19 @@ class Taker:
         self._streams: list[Stream] = []
         self._all: dict[str, list[int]] = {}
         self._turn = 0
+        self._count = 0
 
     @property
     def streams(self) -> Sequence[Stream]:
         return self._streams
 
+    @property
+    def partitions(self) -> Sequence[int]:
+        return range(self._count)
+
     def serve_partitions(self, count: int) -> None:
         """Take from the streams of that many partitions."""
+        self._count = count
         self._all = {type: list(range(count)) for type in self._types}
         # Partition by partition, so that a rotation does not starve a type behind its neighbour.
         self._streams = [(type, p) for p in range(count) for type in self._types]

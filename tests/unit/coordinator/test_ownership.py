@@ -10,6 +10,7 @@ import pytest
 
 from minuet.bus.api import Commit
 from minuet.bus.memory import MemoryBus
+from minuet.bus.voucher import Finding, Voucher
 from minuet.model.errors import BusUnavailable, StoreUnavailable
 from minuet.model.status import RunStatus
 from minuet.services.coordinator.clock import RedisClock
@@ -126,6 +127,34 @@ async def test_slow_judgement_of_a_renewal_is_no_rollback() -> None:
     assert owner.owned == {0: partition}
     owner._judge({0: Held(partition.owner, 7)}, {0: 6})
     assert not owner.owned
+    await owner.close()
+
+
+async def test_what_was_fired_and_stands_again_is_looked_for_after_a_reconnection() -> None:
+    """No commit was lost, so no number tells; the owner thinks that no timer is set."""
+    bench = Bench()
+    async with claiming(bench) as owner:
+        lost = owner.owned[0]
+        lost.next_timer_at = None
+        bench.bus.rewind(bench.bus.snapshot())
+        owner.changed.set()
+        await until(lambda: owner.owned.get(0) not in (None, lost))
+        assert lost.lost_by == "reconnected"
+        assert owner.owned[0].next_timer_at == 0
+
+
+async def test_nobody_owns_what_may_have_gone_back_until_it_was_compared() -> None:
+    bench = Bench()
+    await bench.bus.publish_partitions(2)
+    other = Voucher(Finding.COMPARED, 1, "e", "another start").encode()
+    await bench.bus.vouch(1, before=None, after=other)
+    owner = ownership(bench)
+    await owner._round()
+    assert owner.owned.keys() == {0}
+    here = Voucher(Finding.COMPARED, 1, "e", await bench.bus.server_id()).encode()
+    await bench.bus.vouch(1, before=other, after=here)
+    await owner._round()
+    assert owner.owned.keys() == {0, 1}
     await owner.close()
 
 
