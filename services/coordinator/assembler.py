@@ -33,6 +33,8 @@ class Assembler:
         self._records: list[TransitionRecord] = []
         # (tenant, digest) -> what must be in the store before the commit is sent
         self.blobs: dict[tuple[str, str], bytes] = {}
+        self.done: dict[str, int] = {}  # node type -> completions that came
+        self.dropped = 0  # inputs that named nothing live
 
     def limits(self) -> Limits:
         """What is left of the batch's bounds; never nothing, so that every run moves."""
@@ -46,14 +48,13 @@ class Assembler:
         if transition.events:
             self._add_run(state, transition, replace)
         commit = self._commit
-        for member in transition.timers_del:
-            self._timers.pop(member, None)  # set for the same run earlier in this batch
-        commit.timers_del.extend(transition.timers_del)
-        self._timers.update(transition.timers_add)
-        commit.cancelled.extend(transition.cancelled)
+        if transition.timers_del or transition.timers_add:
+            self._move_timers(transition)
+        if transition.cancelled:
+            commit.cancelled.extend(transition.cancelled)
         for token in transition.tokens:
             self._bytes += len(token.data)
-        self._tokens.extend(transition.tokens)
+            self._tokens.append(token)
         for letter in transition.dead_letters:
             self.dead_letter(letter.reason, state.run, letter.node, letter.data)
         if transition.starts or transition.stops or transition.done:
@@ -62,6 +63,12 @@ class Assembler:
             self.blobs[state.start.tenant, digest] = data
         if transition.more:
             commit.signals.append([("k", b"continue"), ("s", _encode(Continue(run=state.run)))])
+
+    def _move_timers(self, transition: Transition) -> None:
+        for member in transition.timers_del:
+            self._timers.pop(member, None)  # set for the same run earlier in this batch
+        self._commit.timers_del.extend(transition.timers_del)
+        self._timers.update(transition.timers_add)
 
     def _add_signals(self, transition: Transition) -> None:
         """What parent and child runs tell each other: to this very partition."""

@@ -48,6 +48,11 @@ class Batch:
     forget: set[str] = field(default_factory=set)
     poison: list[tuple[Fields, str]] = field(default_factory=list)
     stillborn: dict[str, str] = field(default_factory=dict)
+    prefix: str = field(init=False)
+    """What the ids of this partition's runs begin with."""
+
+    def __post_init__(self) -> None:
+        self.prefix = f"{self.p}-"
 
     def patches(self) -> list[tuple[str, str]]:
         """(run, digest of the IR) of every patch command."""
@@ -106,7 +111,7 @@ def _decode_entry(batch: Batch, fields: Fields) -> None:
 def _own(batch: Batch, run: str) -> str:
     """The run id. Raises ValueError if it is of another partition, or could not be part of a
     token id or timer."""
-    if not run.startswith(f"{batch.p}-") or "/" in run or " " in run:
+    if not run.startswith(batch.prefix) or "/" in run or " " in run:
         raise ValueError(f"'{run[:80]}' is no run of partition {batch.p}")
     return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
@@ -120,8 +121,7 @@ class BatchRouter:
                 metrics.RUNS_ENDED.labels(routed.status.word).inc()
         self._finish(partition, batch, assembler)
         await self._put_blobs(assembler)
-        for token in assembler.tokens:
-            partition.count_out(token.type, 1)
+        self._count(partition, assembler)
         metrics.ROUTE_SECONDS.observe((self._clock.local() - started) / 1000)
         # Small pages beside a held run: a large one keeps its slot from everybody else.
         slots = self._whole if self.fairness.held else self._slots
@@ -129,6 +129,16 @@ class BatchRouter:
         for page in commit.pages:
             metrics.PAGE_TOKENS.observe(len(page.tokens))
         partition.send(commit, ended, batch.oldest_ms)
+
+    def _count(self, partition: OwnedPartition, assembler: Assembler) -> None:
+        """What the batch as a whole did: counted once, not once a run."""
+        for type_, count in Counter(token.type for token in assembler.tokens).items():
+            partition.count_out(type_, count)
+        for type_, count in assembler.done.items():
+            partition.count_out(type_, -count)
+        metrics.STEPS.inc(sum(assembler.done.values()))
+        if assembler.dropped:
+            metrics.DROPPED.labels("stale").inc(assembler.dropped)
 
     async def _put_blobs(self, assembler: Assembler) -> None:
         """What the commit names must be there before it. Raises StoreUnavailable."""
@@ -168,7 +178,7 @@ class BatchRouter:
         if state is None or state.status.ended:
             self._count_dropped(inputs)
             return True
-        self._note_completions(partition, state, inputs)
+        self._note_completions(assembler, state, inputs)
         if refuse:
             reason = "its signals stopped several coordinators in a row"
             return await self._abort(partition, assembler, run, known, reason)
@@ -182,8 +192,7 @@ class BatchRouter:
             log.exception("routing_failed", run_id=run, partition=partition.p)
             reason = f"{type(exc).__name__}: {exc}"
             return await self._abort(partition, assembler, run, known, reason)
-        if transition.dropped:
-            metrics.DROPPED.labels("stale").inc(transition.dropped)
+        assembler.dropped += transition.dropped
         return True
 
     def _limits(self, assembler: Assembler, state: RunState, now: int) -> Limits:
@@ -203,19 +212,17 @@ class BatchRouter:
         self.fairness.hold(state.run, bool(held and state.armed), now)
 
     def _note_completions(
-        self, partition: OwnedPartition, state: RunState, inputs: list[RunInput]
+        self, assembler: Assembler, state: RunState, inputs: list[RunInput]
     ) -> None:
+        plan, done = state.plan, assembler.done
         steps = 0
         for given in inputs:
-            if type(given) is Completion:
-                index = state.plan.index.get(given.node)
-                if index is not None:
-                    steps += 1
-                    partition.count_out(state.plan.nodes[index].node.type, -1)
-        if steps:
-            metrics.STEPS.inc(steps)
-            if len(state.plan.nodes) >= LARGE:
-                self.fairness.count(steps, self._clock.now())
+            if type(given) is Completion and (index := plan.index.get(given.node)) is not None:
+                steps += 1
+                type_ = plan.nodes[index].node.type
+                done[type_] = done.get(type_, 0) + 1
+        if steps and len(plan.nodes) >= LARGE:
+            self.fairness.count(steps, self._clock.now())
 
     async def _abort(
         self,

@@ -34,7 +34,8 @@ def check_edges(draft: Draft, faults: Faults) -> None:
 
 def _end(draft: Draft, each: EdgeDraft, side: str, name: str, faults: Faults) -> int | None:
     position = draft.by_id.get(name)
-    if position is None and name:
+    # An end that could not be read is empty too; that was told already.
+    if position is None and (name or not faults.errors):
         at = pointer("edges", each.index, side)
         faults.error(at, f"there is no node '{name}'{faults.nearest(name, draft.by_id)}")
     return position

@@ -140,7 +140,6 @@ class Plan:
             [edge.on for edge in ir.edges],
             [edge.loop is not None for edge in ir.edges],
         )
-        self.has_loops = self.router.has_loops
         back = {edge.source: edge for edge in ir.edges if edge.loop is not None}
         self.nodes = [
             NodePlan(i, node, [ir.edges[edge] for edge in self.router.out_edges(i)], back.get(i))

@@ -92,7 +92,7 @@ class PumpingStep(Step):
 
     def _kept(self, node: NodePlan) -> Kept | None:
         """Only the first execution of a node can have been kept."""
-        if self.frontier.cell(node.index)[1] > 1:
+        if self.frontier.gen(node.index) > 1:
             return None
         return self.kept.get(node.id)
 

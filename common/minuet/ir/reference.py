@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from minuet.model.state import NodeRecord
 from minuet.model.status import NodeStatus
 
 from .loops import find_loops
@@ -60,10 +61,6 @@ class Router:
         self.loops, self.innermost, self.until = found
         self.closes = {loop.source: number for number, loop in enumerate(self.loops)}
 
-    @property
-    def has_loops(self) -> bool:
-        return bool(self.loops)
-
     def frontier(self) -> Frontier:
         """A new run's frontier over this graph."""
         return Frontier(self)
@@ -114,6 +111,18 @@ class Frontier:
             self._status[node], self._gen[node], self._attempt[node], self._iteration[node],
             self._taken[node], self._dead[node],
         )  # fmt: skip
+
+    def gen(self, node: int) -> int:
+        """The node's present execution, 0 before the first."""
+        return self._gen[node]
+
+    def record(self, node: int, due_at: int, port: str) -> str:
+        """Text of the node's NodeRecord."""
+        status, gen, attempt, iteration, taken, dead = self.cell(node)
+        exits = tuple(self.exits(node))
+        return NodeRecord(
+            NodeStatus(status), gen, attempt, iteration, taken, dead, due_at, port, exits
+        ).encode()
 
     def load(
         self, node: int, status: int, gen: int, attempt: int, iteration: int, taken: int, dead: int

@@ -8,7 +8,8 @@ from the CSR arrays, which the constructor has checked: that is why bounds check
 """
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
+from libc.stdio cimport snprintf
 
 from minuet.ir.loops import find_loops
 
@@ -23,6 +24,9 @@ cdef enum:
     TIMED_OUT = 9
     CANCELLING = 10
     LAST_STATUS = 10
+
+cdef enum:
+    RECORD_BYTES = 64  # four int32, or two and an int64, with their blanks
 
 # How an edge out of a loop that goes on was decided.
 cdef enum:
@@ -127,10 +131,6 @@ cdef class Router:
         for number in range(self.loop_count):
             self.closes[self.loops[number].source] = <int32_t>number
 
-    @property
-    def has_loops(self):
-        return self.loop_count > 0
-
     def __dealloc__(self):
         PyMem_Free(self.until)
         PyMem_Free(self.closes)
@@ -203,6 +203,23 @@ cdef class Frontier:
         self._check(node)
         cdef Cell* c = &self.cells[node]
         return (c.status, c.gen, c.attempt, c.iteration, c.taken, c.dead)
+
+    def gen(self, Py_ssize_t node):
+        self._check(node)
+        return self.cells[node].gen
+
+    def record(self, Py_ssize_t node, int64_t due_at, str port):
+        self._check(node)
+        cdef Cell* c = &self.cells[node]
+        cdef char text[RECORD_BYTES]
+        cdef int size
+        rounds = ""
+        if self.router.loop_count and (positions := self.exits(node)):
+            rounds = ":" + ",".join(map(str, positions))
+        size = snprintf(text, RECORD_BYTES, "%d %d %d %d", c.status, c.gen, c.attempt, c.iteration)
+        first = text[:size].decode("ascii")
+        size = snprintf(text, RECORD_BYTES, " %d %d %lld ", c.taken, c.dead, <long long>due_at)
+        return first + rounds + text[:size].decode("ascii") + port
 
     def load(self, Py_ssize_t node, int32_t status, int32_t gen, int32_t attempt,
              int32_t iteration, int32_t taken, int32_t dead):

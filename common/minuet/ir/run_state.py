@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from minuet.model.signal import Start
-from minuet.model.state import Head, Message, NodeRecord, Rest, RunSnapshot, Stored
+from minuet.model.state import Head, Message, NodeRecord, Rest, RunSnapshot, Stored, head_text
 from minuet.model.status import NodeStatus, RunStatus
 
 from .children import item_key, live_items
@@ -63,19 +63,13 @@ class RunState:
         return self.frontier.live
 
     def head(self) -> str:
-        return Head(
-            self.status, self.seq, self.cmd, self.counter, self.last, self.deadline_at
-        ).encode()
+        return head_text(
+            self.status, self.seq, self.cmd, self.frontier.live, self.last, self.deadline_at
+        )
 
     def record(self, index: int) -> str:
         """Text of the node's NodeRecord."""
-        status, gen, attempt, iteration, taken, dead = self.frontier.cell(index)
-        due = self.due.get(index, 0)
-        port = self.ports.get(index, "")
-        rounds = f"{iteration}"
-        if self.plan.has_loops and (exits := self.frontier.exits(index)):
-            rounds = f"{iteration}:{','.join(map(str, exits))}"
-        return f"{status} {gen} {attempt} {rounds} {taken} {dead} {due} {port}"
+        return self.frontier.record(index, self.due.get(index, 0), self.ports.get(index, ""))
 
     def token_id(self, index: int) -> str:
         _, gen, attempt, *_ = self.frontier.cell(index)

@@ -232,7 +232,7 @@ class Step:
         self._close(node, NodeStatus.SUCCEEDED, outcome.port, data)
 
     def skip(self, index: int, data: Extra | None = None) -> None:
-        if self.frontier.cell(index)[1]:  # it ran in an earlier round: that output is past
+        if self.frontier.gen(index):  # it ran in an earlier round: that output is past
             name = self.plan.nodes[index].id
             self._keep(name, NO_OUTPUT)
             self.transition.outputs[name] = encode(NO_OUTPUT)
@@ -250,7 +250,7 @@ class Step:
     def _store(self, node: NodePlan, stored: Stored) -> None:
         """What the commit writes of an output. Null needs no field, but must replace the output of
         an earlier round."""
-        if stored.ref is not None or stored.value != _NULL or self.frontier.cell(node.index)[1] > 1:
+        if stored.ref is not None or stored.value != _NULL or self.frontier.gen(node.index) > 1:
             self.transition.outputs[node.id] = encode(stored)
 
     def _keep(self, node: str, stored: Stored) -> None:
@@ -311,7 +311,7 @@ class Step:
             self.fresh.add(index)
 
     def approval(self, index: int) -> str:
-        return approval_id(self.state.run, self.plan.nodes[index].id, self.frontier.cell(index)[1])
+        return approval_id(self.state.run, self.plan.nodes[index].id, self.frontier.gen(index))
 
     # ── events ────────────────────────────────────────────────────────────────────────────────
 
@@ -323,7 +323,7 @@ class Step:
         self.state.seq += 1
         if type == "node.ready" and self.state.status is RunStatus.WAITING:
             self.state.status = RunStatus.RUNNING
-        gen = self.frontier.cell(index)[1]
+        gen = self.frontier.gen(index)
         self.transition.events.append(Event(type, self.plan.nodes[index].id, gen, data))
 
 

@@ -43,4 +43,5 @@ def make_token(state: RunState, node: NodePlan, values: Values) -> Token:
         deadline_at=state.deadline_at or None,
         traceparent=state.start.traceparent,
     )
-    return Token(ir_node.type, node.effect, str(token.id), _encode(token))
+    id = f"{state.run}/{node.id}/{gen}/{attempt}"
+    return Token(ir_node.type, node.effect, id, _encode(token))

@@ -31,8 +31,6 @@ class Values:
     def __init__(self, state: RunState) -> None:
         self._state = state
         self._decoded: dict[str, Any] = {}
-        start = state.start
-        self._inputs = Stored(value=start.inputs, ref=start.inputs_ref, values=start.values)
 
     def context(
         self, paths: Iterable[Path], *, source: str = "", iteration: int = 0
@@ -78,7 +76,7 @@ class Values:
     def _locate(self, path: Path, source: str) -> tuple[str, Stored, Path]:
         """(name, where it is stored, the rest of the path)."""
         if path[0] == "inputs":
-            return "", self._inputs, path[1:]
+            return "", self._inputs(), path[1:]
         node, tail = (source, path[1:]) if path[0] == "output" else (path[1], path[3:])
         return node, self._state.outputs.get(node, _NULL), tail
 
@@ -90,6 +88,10 @@ class Values:
     def forget(self, node: str) -> None:
         """The node's output was replaced."""
         self._decoded.pop(node, None)
+
+    def _inputs(self) -> Stored:
+        start = self._state.start
+        return Stored(value=start.inputs, ref=start.inputs_ref, values=start.values)
 
     def _run(self) -> dict[str, Any]:
         start = self._state.start

@@ -127,14 +127,20 @@ class Head(NamedTuple):
     deadline_at: int = 0
 
     def encode(self) -> str:
-        status, seq, cmd, counter, last, deadline_at = self
-        return f"{int(status)} {seq} {cmd} {counter} {last} {deadline_at}"
+        return head_text(*self)
 
     @classmethod
     def decode(cls, text: str) -> Head:
         """Raises ValueError on anything that `encode` did not write."""
         status, seq, cmd, counter, last, deadline_at = text.split(" ")
         return cls(RunStatus(int(status)), int(seq), int(cmd), int(counter), last, int(deadline_at))
+
+
+def head_text(
+    status: RunStatus, seq: int, cmd: int, counter: int, last: str, deadline_at: int
+) -> str:
+    """Text of a Head, without making one: every transition writes it."""
+    return f"{int(status)} {seq} {cmd} {counter} {last} {deadline_at}"
 
 
 class RunSnapshot(msgspec.Struct, omit_defaults=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cached_property
 from typing import Final
 
 
@@ -25,16 +26,16 @@ class NodeStatus(IntEnum):
     TIMED_OUT = 9
     CANCELLING = 10
 
-    @property
+    @cached_property
     def live(self) -> bool:
         """The node holds a token: it counts in the run's counter."""
         return NodeStatus.ARMED <= self <= NodeStatus.RETRYING or self is NodeStatus.CANCELLING
 
-    @property
+    @cached_property
     def ended(self) -> bool:
         return NodeStatus.SUCCEEDED <= self <= NodeStatus.TIMED_OUT
 
-    @property
+    @cached_property
     def word(self) -> str:
         """The word that API and UI use."""
         return "ready" if self is NodeStatus.ARMED else self.name.lower()
@@ -54,11 +55,11 @@ class RunStatus(IntEnum):
     CANCELLED = 8
     TIMED_OUT = 9
 
-    @property
+    @cached_property
     def ended(self) -> bool:
         return self >= RunStatus.SUCCEEDED
 
-    @property
+    @cached_property
     def word(self) -> str:
         return self.name.lower()
 

@@ -153,6 +153,7 @@ ERRORS: list[tuple[Callable[[Document], None], str, str]] = [
     (change("/nodes/0/retry", {"tries": 2}), "/nodes/0/retry/tries", "unknown field"),
     # edges
     (change("/edges/0/to", "bb"), "/edges/0/to", "there is no node 'bb'; did you mean 'b'?"),
+    (change("/edges/0/to", ""), "/edges/0/to", "there is no node ''"),
     (change("/edges/0/from", "aa"), "/edges/0/from", "there is no node 'aa'; did you mean 'a'?"),
     (change("/edges/-", {"from": "a", "to": "b"}), "/edges/3", "duplicate of the edge at /edges/0"),
     (change("/edges/-", {"from": "a", "to": "a"}), "/edges/3", "to itself"),
