@@ -24,6 +24,7 @@ __all__ = [
     "NetworkSettings",
     "OrchestratorSettings",
     "RedisSettings",
+    "RetentionSettings",
     "Settings",
     "SettingsError",
     "WorkerSettings",
@@ -241,6 +242,27 @@ class BlobSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    """How long is kept what nobody deletes; 0 days means for ever."""
+
+    runs_days: float = 0.0
+    logs_days: float = 0.0
+    dead_letters_days: float = 0.0
+    sweep_s: float = 60.0
+
+    @classmethod
+    def read(cls, env: EnvironmentReader) -> Self:
+        return cls(
+            runs_days=env.decimal("MINUET_RETENTION_RUNS_DAYS", 0.0, low=0.0, high=36_500.0),
+            logs_days=env.decimal("MINUET_RETENTION_LOGS_DAYS", 0.0, low=0.0, high=36_500.0),
+            dead_letters_days=env.decimal(
+                "MINUET_RETENTION_DEAD_LETTERS_DAYS", 0.0, low=0.0, high=36_500.0
+            ),
+            sweep_s=env.decimal("MINUET_RETENTION_SWEEP_S", 60.0, low=0.1, high=3600.0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrainSettings:
     """How long a process that was asked to stop may finish what it has in hand."""
 
@@ -263,6 +285,7 @@ class Settings:
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     blob: BlobSettings = field(default_factory=BlobSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     drain: DrainSettings = field(default_factory=DrainSettings)
 
     @classmethod
@@ -280,6 +303,7 @@ class Settings:
             worker=WorkerSettings.read(reader),
             network=NetworkSettings.read(reader),
             blob=BlobSettings.read(reader),
+            retention=RetentionSettings.read(reader),
             drain=DrainSettings.read(reader),
         )
         reader.raise_if_faulty()

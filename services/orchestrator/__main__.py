@@ -64,7 +64,10 @@ async def run(settings: Settings) -> None:
             if faults := (await bus.server_info()).faults():
                 raise UnfitServer("Redis cannot be used: " + "; ".join(faults))
             cas = DurableCas(Cas(bus, Blobs(db), ttl_s=settings.blob.cache_ttl_s))
-            await _run(settings, assemble(settings.orchestrator, db, bus, cas, settings.fanout))
+            core = assemble(
+                settings.orchestrator, db, bus, cas, settings.fanout, settings.retention
+            )
+            await _run(settings, core)
         finally:
             await bus.close()
 

@@ -21,6 +21,7 @@ from .meta.routes import probes
 from .meta.routes import router as meta
 from .node_types.routes import router as node_types
 from .patches.routes import router as patches
+from .retention.routes import router as retention
 from .retries.routes import router as retries
 from .runs.routes import router as runs
 from .site.routes import handlers as site
@@ -40,6 +41,7 @@ def create_app(core: Core) -> Litestar:
             blockers,
             patches,
             retries,
+            retention,
             dead_letters,
             approvals,
             node_types,

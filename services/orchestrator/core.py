@@ -9,7 +9,7 @@ from typing import Any
 
 from litestar.di import NamedDependency
 
-from minuet.settings import FanoutSettings, OrchestratorSettings
+from minuet.settings import FanoutSettings, OrchestratorSettings, RetentionSettings
 from minuet.store.database import Database
 
 from .admission import Admission
@@ -27,6 +27,9 @@ from .ports import Bus, Cas
 from .reconciler import Reconciler
 from .recorded import Recorded
 from .relay import Relay
+from .retention.cache import Cache
+from .retention.deleting import Deleter
+from .retention.duty import Retention
 from .retries.service import Retrier
 from .runs.commanding import Commander
 from .runs.intake import Intake
@@ -63,6 +66,8 @@ class Core:
     tickets: Tickets
     keys: Keys
     site: Site
+    deleter: Deleter
+    retention: Retention
 
     def duties(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What runs beside the API until it is cancelled; each heals itself."""
@@ -75,6 +80,7 @@ class Core:
             "sweep": self.relay.sweep_for_ever(),
             "hand_over": self.granting.hand_over_for_ever(),
             "grants": self.granting.sweep_for_ever(),
+            "retention": self.retention.run(asyncio.Event()),
             "reconciler": self.reconciler().run(asyncio.Event()),
         }
 
@@ -110,6 +116,7 @@ def assemble(
     bus: Bus,
     cas: Cas,
     fanout: FanoutSettings | None = None,
+    retention: RetentionSettings | None = None,
 ) -> Core:
     partitions = Partitions(db, bus, at_least=settings.partitions)
     admission = Admission(bus, lambda: partitions.known)
@@ -126,6 +133,8 @@ def assemble(
         db=db, cas=cas, workflows=workflows, definitions=definitions, intake=intake,
         admission=admission, partitions=partitions,
     )  # fmt: skip
+    cache = Cache(db, bus)
+    deleter = Deleter(db, bus, cache)
     retrier = Retrier(
         db=db, cas=cas, runs=runs, workflows=workflows, definitions=definitions, starter=starter
     )
@@ -139,7 +148,8 @@ def assemble(
         patches=Patches(db, runs, definitions, commander),
         retrier=retrier, dead_letters=DeadLetters(db, retrier, starter),
         tickets=Tickets(bus, fanout or FanoutSettings()),
-        keys=Keys(db, authenticator), site=Site(settings.site_dir),
+        keys=Keys(db, authenticator), site=Site(settings.site_dir), deleter=deleter,
+        retention=Retention(db, bus, cache, deleter, retention or RetentionSettings()),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ InvalidInput
 ├── InvalidRetryPatch      an operation of a retry's patch does not fit the run's document
 ├── InvalidPayload         what was decided on does not fit the approval's form; carries the faults
 ├── LimitReached           as many runs as the workflow allows go on; carries their ids
+├── RunGoesOn              the run has not ended; carries its status
 ├── RunEnded               the run ended before the command reached it; carries its status
 ├── CommandRefused         the run is in another state than the command wants; carries the reason
 ├── PatchRefused           the run cannot take the patch; carries the reason and every fault
@@ -59,6 +60,14 @@ class KeyReused(InvalidInput):
 
 class RunEnded(Conflict):
     code = "run_ended"
+
+    def __init__(self, message: str, *, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class RunGoesOn(Conflict):
+    code = "run_goes_on"
 
     def __init__(self, message: str, *, status: str) -> None:
         super().__init__(message)

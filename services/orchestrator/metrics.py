@@ -57,6 +57,29 @@ REEMITTED: Final = Counter(
 CHILDREN_HEALED: Final = Counter(
     "minuet_reconciler_healed_children_total", "Signals sent again between parents and child runs"
 )
+RUNS_DELETED: Final = Counter(
+    "minuet_runs_deleted_total", "Runs deleted, child runs included", ["reason"]
+)
+LOGS_EXPIRED: Final = Counter(
+    "minuet_retention_log_rows_total", "Rows told beside histories that were kept long enough"
+)
+LETTERS_EXPIRED: Final = Counter(
+    "minuet_retention_dead_letters_total", "Settled dead letters that were kept long enough"
+)
+BLOBS_COLLECTED: Final = Counter(
+    "minuet_blobs_collected_total", "Blobs deleted because nothing named them"
+)
+BLOBS_COLLECTED_BYTES: Final = Counter("minuet_blobs_collected_bytes_total", "Their bytes")
+LEFTOVERS: Final = Counter(
+    "minuet_leftovers_total", "What runs and workers that are gone had left on Redis", ["kind"]
+)
+RETENTION_SECONDS: Final = Histogram(
+    "minuet_retention_seconds", "How long a part of a sweep took", ["part"],
+    buckets=(0.01, 0.1, 0.5, 1, 5, 15, 60, 300),
+)  # fmt: skip
+RETENTION_FAILED: Final = Counter(
+    "minuet_retention_failures_total", "Parts of sweeps given up until the next", ["part"]
+)
 REEMIT_SKIPPED: Final = Counter(
     "minuet_reconciler_reemit_skipped_total",
     "Searches for lost tokens given up, by the place that was too full or unclear", ["place"],

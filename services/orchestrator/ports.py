@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from minuet.bus.api import CacheBus, LineBus, ReconcilerBus, TicketBus, WorkerInfo
+from minuet.bus.api import CacheBus, LineBus, TicketBus, WorkerInfo
+from minuet.bus.leftovers import LeftoverBus
 from minuet.bus.server import Fitness
 
 
-class Bus(ReconcilerBus, LineBus, CacheBus, TicketBus, Protocol):
+class Bus(LeftoverBus, LineBus, CacheBus, TicketBus, Protocol):
     """The part of the bus that the orchestrator uses."""
 
     async def workers(self) -> list[WorkerInfo]: ...

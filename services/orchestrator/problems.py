@@ -30,6 +30,7 @@ from .errors import (
     PatchRefused,
     PreconditionFailed,
     RunEnded,
+    RunGoesOn,
 )
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,7 @@ KINDS: Final = {
     "method_not_allowed": Kind("method-not-allowed", 405, "The method is not supported here"),
     "conflict": Kind("conflict", 409, "The thing is in another state"),
     "limit_reached": Kind("limit-reached", 409, "As many runs as are allowed go on already"),
+    "run_goes_on": Kind("run-goes-on", 409, "The run has not ended"),
     "run_ended": Kind("run-ended", 409, "The run has ended"),
     "command_refused": Kind("command-refused", 409, "The run cannot take the command now"),
     "already_decided": Kind("already-decided", 409, "The approval is closed"),
@@ -159,7 +161,7 @@ def _respond(
         detail=detail,
         instance=request.url.path,
         errors=_faults(error)[:MAX_ERRORS],
-        run_status=error.status if isinstance(error, RunEnded) else None,
+        run_status=error.status if isinstance(error, RunEnded | RunGoesOn) else None,
         decided=_decided(error),
         holders=error.holders if isinstance(error, LimitReached) else None,
         reason=error.reason if isinstance(error, PatchRefused | CommandRefused) else None,

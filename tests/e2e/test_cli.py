@@ -205,6 +205,16 @@ def test_a_cancel_is_recorded_and_a_late_one_is_a_conflict(minuet: Minuet) -> No
     minuet("run", "follow", run_id, code=1)
 
 
+def test_a_run_is_deleted_once_it_has_ended(minuet: Minuet) -> None:
+    run_id = loads(minuet("run", "start", "-", "--json", stdin=SLEEPING))["id"]
+    assert f"/runs/{run_id}/cancel" in minuet("run", "delete", run_id, "--yes", code=6).stderr
+    minuet("run", "cancel", run_id)
+    assert "--yes" in minuet("run", "delete", run_id, code=2).stderr
+    assert run_id in minuet("run", "delete", run_id, "--yes").stdout
+    assert "was deleted" in minuet("run", "show", run_id, code=3).stderr
+    minuet("run", "delete", run_id, "--yes", code=3)
+
+
 def test_a_key_is_made_used_listed_and_revoked(suite: Suite, minuet: Minuet) -> None:
     secret = minuet("keys", "create", "anna", "--kind", "person", "-g", "finance").stdout.strip()
     as_anna = {"MINUET_URL": suite.url, "MINUET_API_KEY": secret}

@@ -11,7 +11,7 @@ FunctionName = Literal[
     "acquire", "renew", "release", "commit", "fire_timers", "join", "send", "send_anyway",
     "publish_partitions", "complete", "split", "surrender", "heartbeat", "claim", "register",
     "make_groups",
-    "journal",
+    "journal", "drop_consumers",
     "vouch", "withdraw",
 ]  # fmt: skip
 

@@ -15,6 +15,7 @@ from .api import Entry, Fields, SignalSpan
 from .memory_coordinator import MemoryCoordinator
 from .memory_core import MemoryCore, read_streams, remote
 from .memory_journal import MemoryJournal
+from .memory_leftovers import MemoryLeftovers
 from .memory_line import MemoryLine
 from .memory_state import Partition
 from .memory_stream import Stream, check_entries, format_id, parse_id
@@ -202,6 +203,7 @@ class MemoryBus(
     MemoryCoordinator,
     MemorySignals,
     MemoryReconciler,
+    MemoryLeftovers,
     MemoryLine,
     MemoryWorker,
     MemoryRecorder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .redis_coordinator import RedisCoordinator
 from .redis_journal import RedisJournal
+from .redis_leftovers import RedisLeftovers
 from .redis_line import RedisLine
 from .redis_reconciler import RedisReconciler
 from .redis_recorder import RedisRecorder
@@ -17,6 +18,7 @@ class RedisBus(
     RedisCoordinator,
     RedisSignals,
     RedisReconciler,
+    RedisLeftovers,
     RedisLine,
     RedisWorker,
     RedisRegistry,

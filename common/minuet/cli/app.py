@@ -13,6 +13,7 @@ from . import (
     blockers,
     control,
     dead_letters,
+    deleting,
     demo,
     dev_llm,
     keys,
@@ -46,6 +47,7 @@ run.app.command("pause", no_args_is_help=True)(control.pause)
 run.app.command("resume", no_args_is_help=True)(control.resume)
 run.app.command("message", no_args_is_help=True)(control.message)
 run.app.command("retry", no_args_is_help=True)(control.retry)
+run.app.command("delete", no_args_is_help=True)(deleting.delete)
 app.add_typer(run.app, name="run")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(keys.app, name="keys")

@@ -26,6 +26,7 @@ from .errors import (
     CommandRefused,
     Forbidden,
     RunEnded,
+    RunGoesOn,
     ServerFailed,
     Unauthorized,
 )
@@ -132,6 +133,7 @@ _ERRORS: Final[dict[str, Callable[[Problem], MinuetError]]] = {
     "invalid-patch": _invalid_input(InvalidInput),
     "too-large": _invalid_input(TooLarge),
     "invalid-payload": _invalid_input(InvalidInput),
+    "run-goes-on": RunGoesOn,
     "run-ended": RunEnded,
     "command-refused": CommandRefused,
     "already-decided": AlreadyDecided,

@@ -5,6 +5,7 @@ MinuetError
 │   ├── Unauthorized        the key is missing, unknown or revoked
 │   ├── ServerFailed        a 5xx that is no sign of load, or an answer that is none of the API's
 │   ├── Forbidden           the key may not do this
+│   ├── RunGoesOn           the run has not ended (also a Conflict)
 │   ├── RunEnded            the run ended before the command reached it (also a Conflict)
 │   ├── CommandRefused      the run cannot take the command now (also a Conflict)
 │   └── AlreadyDecided      the approval is closed, and not by this decision (also a Conflict)
@@ -42,6 +43,17 @@ class Forbidden(ClientError):
 
 class ServerFailed(ClientError):
     code = "server_failed"
+
+
+class RunGoesOn(ClientError, Conflict):
+    """`status` is the one that the run, or the child run that holds it up, has now."""
+
+    code = "run_goes_on"
+
+    def __init__(self, problem: Problem) -> None:
+        ClientError.__init__(self, problem)
+        self.pointer = None
+        self.status = problem.run_status or ""
 
 
 class RunEnded(ClientError, Conflict):

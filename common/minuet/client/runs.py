@@ -248,6 +248,14 @@ class Runs:
         path = f"{_path(run_id)}/retry"
         return self._transport.post(path, Retry, {**body, "dry_run": True}, repeatable=True)
 
+    def delete(self, run_id: str) -> None:
+        """Delete a run that has ended, for good, with its child runs and all that is their own.
+
+        Raises RunGoesOn (a Conflict) unless all of them have ended, Conflict for a child run.
+        NotFound if it is gone: by an earlier try of this call too, if its answer was lost.
+        """
+        self._transport.send("DELETE", _path(run_id), repeatable=True)
+
     def command(self, run_id: str, number: int) -> Command:
         """How far a command of a run has come."""
         return self._transport.get(f"{_path(run_id)}/commands/{number}", Command)

@@ -15,7 +15,7 @@ from minuet.model.event import Event
 from minuet.model.ids import is_run_id
 from minuet.model.ir import Ir
 from minuet.model.status import RunStatus
-from minuet.store import concurrency, lookup, page, runs
+from minuet.store import concurrency, deletion, lookup, page, runs
 from minuet.store.database import Database
 from minuet.store.lookup import Transition
 from minuet.store.runs import RunLine, RunRow
@@ -44,13 +44,13 @@ class RunViews:
 
     async def row(self, tenant: str, id: str) -> RunRow:
         """Raises NotFound, for a run of another tenant too."""
-        row = None
         if is_run_id(id):
             async with self._db.connection() as c:
-                row = await runs.get_run(c, tenant, id)
-        if row is None:
-            raise NotFound(f"there is no run {id!r}")
-        return row
+                if (row := await runs.get_run(c, tenant, id)) is not None:
+                    return row
+                if (at := await deletion.deleted_at(c, tenant, id)) is not None:
+                    raise NotFound(f"run {id} was deleted on {at:%Y-%m-%d at %H:%M} UTC")
+        raise NotFound(f"there is no run {id!r}")
 
     async def show(self, tenant: str, id: str) -> RunView:
         """Row and nodes as of one event, `seq`. Raises NotFound."""

@@ -44,6 +44,7 @@ def seed(client: Redis, keys: Keys) -> Id:
     client.hset(keys.run(0, "0-r"), mapping={"head": "h", "n:a": "1"})
     client.hset(keys.workers, "old", "1 {}")
     client.xgroup_create(keys.tasks(0, TYPE), GROUP, "0", mkstream=True)
+    client.xgroup_createconsumer(keys.tasks(0, TYPE), GROUP, "gone")
     added = client.xadd(keys.tasks(0, TYPE), {"0-r/a/1/1": "{}", "0-r/b/1/1": "{}"})
     client.xreadgroup(GROUP, CONSUMER, {keys.tasks(0, TYPE): ">"})
     assert isinstance(added, bytes)
@@ -55,7 +56,7 @@ def samples(keys: Keys, entry: Id) -> list[Sample]:
     splits, cancelled, timers = keys.splits(0), keys.cancelled(0), keys.timers(0)
     mark = f"{TYPE} {entry}"
     return [
-        Sample("drop_consumers", [tasks], [1000]),
+        Sample("drop_consumers", [tasks], [0]),
         Sample("acquire", [lease, signals], [OWNER, 1000, 0]),
         Sample("renew", [lease], [OWNER, 1000, 0]),
         Sample("release", [lease], [OWNER]),

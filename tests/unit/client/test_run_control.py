@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from minuet.client.errors import CommandRefused
+from minuet.client.errors import CommandRefused, RunGoesOn
 from minuet.model.errors import Conflict
 
 from .test_client import Suite
@@ -77,3 +77,17 @@ def test_dead_letters_are_named_or_filtered() -> None:
     assert [suite.body(i) for i in range(2)] == [
         {"ids": [1]}, {"filter": {"workflow": "w", "reason": None}},
     ]  # fmt: skip
+
+
+def test_a_deletion_is_repeated_and_tells_what_holds_it_up() -> None:
+    problem = {"type": "/problems/run-goes-on", "title": "t", "status": 409, "detail": "cancel it",
+               "run_status": "waiting"}  # fmt: skip
+    suite = Suite(httpx.Response(503), httpx.Response(204), httpx.Response(409, json=problem))
+    client = suite.client()
+    client.runs.delete("0-a")
+    assert [request.method for request in suite.requests] == ["DELETE", "DELETE"]
+    assert suite.requests[0].url.path.endswith("/runs/0-a")
+    with pytest.raises(RunGoesOn, match="cancel it") as caught:
+        client.runs.delete("0-a")
+    assert isinstance(caught.value, Conflict)
+    assert caught.value.status == "waiting"
