@@ -21,12 +21,19 @@ FORGET_AFTER_MS = 60_000  # no late start can arrive any more: they carry not_af
 
 
 class Assembler:
-    """One batch of one partition. `add` in routing order, then `commit` once."""
+    """One batch of one partition. `add` in routing order, then `commit` once.
 
-    def __init__(self, p: int, owner: str, number: int, cursor: str, now: int) -> None:
+    `now` is what timers are set by; `time` is that of the events, which the server's clock has
+    passed.
+    """
+
+    def __init__(
+        self, p: int, owner: str, number: int, cursor: str, now: int, *, time: int
+    ) -> None:
         self._commit = Commit(p=p, owner=owner, number=number, cursor=cursor)
         self._id = f"{owner}/{number + 1}"
         self._now = now
+        self._time = time
         self._tokens: list[Token] = []
         self._bytes = 0  # of tokens and of events, in which the outputs stand
         self._timers: dict[str, int] = {}
@@ -147,7 +154,7 @@ class Assembler:
         self._commit.pages = make_pages(self._tokens, outstanding, slots)
         if self._records:
             record = CommitRecord(
-                owner=self._commit.owner, commit=self._commit.number + 1, time=self._now,
+                owner=self._commit.owner, commit=self._commit.number + 1, time=self._time,
                 runs=self._records,
             )  # fmt: skip
             self._commit.event = _encode(record)

@@ -7,26 +7,47 @@ from collections.abc import Callable
 
 
 class RedisClock:
-    """Estimates the clock of the Redis server in ms, never below it (by more than its own drift).
+    """Two estimates of the clock of the Redis server in ms, by the process's own clock.
 
-    A reply says what the server's clock was at some instant after the call was sent; so
-    `reply - sent` is an upper bound of the offset, and the least of the recent bounds the best.
-    Timers set by this clock are therefore never early.
+    A reply says what the server's clock was at some instant between the call and the reply, so
+    each gives one bound of the offset on either side, and the narrowest of the recent ones count:
+    `now` is never below the server's clock, and above it by no more than the quickest recent round
+    trip; `reached` is never above it. (Both by more than the drift of the two clocks.)
     """
 
     def __init__(self, local_ms: Callable[[], int], *, window: int = 32) -> None:
         self._local_ms = local_ms
-        self._bounds: deque[int] = deque(maxlen=window)
-        self._offset = 0
+        self._upper: deque[int] = deque(maxlen=window)
+        self._lower: deque[int] = deque(maxlen=window)
+        self._ahead = 0
+        self._behind = 0
+        self._told = 0
 
     def local(self) -> int:
         """The local clock, to be read right before a call is sent."""
         return self._local_ms()
 
     def learn(self, sent_local: int, server_now: int) -> None:
-        """A call sent at `sent_local` was answered with the server's time `server_now`."""
-        self._bounds.append(server_now + 1 - sent_local)  # + 1: the server cuts off below a ms
-        self._offset = min(self._bounds)
+        """A call sent at `sent_local` has just been answered with the server's time."""
+        # 1 ms wider on both sides: server and local clock cut off below a ms.
+        self._upper.append(server_now + 1 - sent_local)
+        self._lower.append(server_now - 1 - self._local_ms())
+        self._ahead = min(self._upper)
+        self._behind = max(self._lower)
+        self._told = max(self._told, server_now)
+
+    def forget(self) -> None:
+        """The server may be another one, with another clock: only what comes counts."""
+        self._upper.clear()
+        self._lower.clear()
+        self._told = 0
 
     def now(self) -> int:
-        return self._local_ms() + self._offset
+        """For what must not happen early: timers that are set by it are never due too soon."""
+        return self._local_ms() + self._ahead
+
+    def reached(self) -> int:
+        """For what has happened: never less than before, and never more than the server's clock, so
+        what the next owner of a partition tells, from its acquisition on, is later."""
+        self._told = max(self._told, self._local_ms() + self._behind)
+        return self._told

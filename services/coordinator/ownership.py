@@ -128,6 +128,7 @@ class Ownership:
         fired, and nobody would look for it."""
         if self._connections != self._bus.connections:
             self._connections = self._bus.connections
+            self._clock.forget()
             for each in list(self.owned.values()):
                 each.give_up("reconnected")
 

@@ -105,8 +105,9 @@ class BatchRouter:
         restored, plans = prepared
         started = self._clock.local()
         assembler = Assembler(
-            partition.p, partition.owner, partition.number, batch.cursor, self._clock.now()
-        )
+            partition.p, partition.owner, partition.number, batch.cursor, self._clock.now(),
+            time=self._clock.reached(),
+        )  # fmt: skip
         for each in restored.values():
             partition.states[each.run] = each.install(assembler)
             partition.restores[each.run] = Installed(each.last, partition.number)
