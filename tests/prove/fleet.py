@@ -13,7 +13,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -250,6 +251,17 @@ class Fleet:
         os.kill(pid, signal_number)
         return pid
 
+    @contextmanager
+    def away(self, name: str, signal_number: signal.Signals = signal.SIGKILL) -> Iterator[None]:
+        """Dead while the block goes on, then started as a supervisor would."""
+        self.loop.run(self._forget(name))
+        pid = self.kill(name, signal_number)
+        until(lambda: not is_running(pid), f"{name} has ended")
+        try:
+            yield
+        finally:
+            self.loop.run(self._start_again(name))
+
     def until_restarted(self, name: str, old_pid: int, timeout_s: float = READY_S) -> None:
         until(
             lambda: self.pid(name) != old_pid and is_running(self.pid(name)),
@@ -300,6 +312,10 @@ class Fleet:
     async def _keep(self, name: str, member: Member | ValkeyServer | PostgresServer) -> None:
         keeper = Keeper(name, member, self._note_change)
         self._keepers[name] = asyncio.create_task(keeper.run(), name=f"keep {name}")
+
+    async def _start_again(self, name: str) -> None:
+        await self._members[name].start()
+        await self._keep(name, self._members[name])
 
     async def _forget(self, name: str) -> None:
         """Whatever happens to it now, it is not started again."""
