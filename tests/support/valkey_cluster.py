@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,8 +42,8 @@ class ClusterServer:
             },
         )
 
-    def client(self) -> Redis:
-        return Redis.from_url(self.process.url, socket_timeout=10.0)
+    def client(self, timeout_s: float = 10.0) -> Redis:
+        return Redis.from_url(self.process.url, socket_timeout=timeout_s, retry=None)
 
     async def id(self) -> str:
         async with self.client() as client:
@@ -90,7 +91,7 @@ class ValkeyCluster:
         slot = key_slot(f"{{{p}}}")
         for server in self.servers:
             try:
-                async with server.client() as client:
+                async with server.client(timeout_s=1.0) as client:
                     ranges = await _ask(client, "CLUSTER", "SLOTS")
             except (RedisError, OSError):
                 continue
@@ -109,22 +110,32 @@ class ValkeyCluster:
 
         await _until(is_over)
 
-    async def hand_over(self, p: int, to: ClusterServer, *, keys_a_step: int = 10) -> int:
-        """Move the slot of a partition, some keys after the others, as resharding tools do; how
+    async def until_replica(self, server: ClusterServer) -> None:
+        """Until one that was gone follows who took its place."""
+
+        async def is_replica() -> bool:
+            async with server.client() as client:
+                info = await client.info("replication")
+            follows = info["role"] == "slave" and info["master_link_status"] == "up"
+            return follows and all([await _says_ok(each) for each in self.servers])
+
+        await _until(is_replica)
+
+    async def hand_over(self, p: int, to: ClusterServer) -> int:
+        """Move the slot of a partition, a few keys after the others, as resharding tools do; how
         many steps that took."""
-        slot, source = key_slot(f"{{{p}}}"), await self.master_of(p)
-        source_id, target_id = await source.id(), await to.id()
+        moving = await self.begin_to_move(p, to)
         steps = 0
-        async with source.client() as old, to.client() as new:
-            await _ask(new, "CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
-            await _ask(old, "CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
-            find = ("CLUSTER", "GETKEYSINSLOT", slot, keys_a_step)
-            while keys := await _ask(old, *find):
-                await _ask(old, "MIGRATE", *to.place, "", 0, 5000, "KEYS", *keys)
-                steps += 1
-            for client in (new, old):
-                await _ask(client, "CLUSTER", "SETSLOT", slot, "NODE", target_id)
+        while await moving.step(keys=10):
+            steps += 1
+        await moving.end()
         return steps
+
+    async def begin_to_move(self, p: int, to: ClusterServer) -> MovingSlot:
+        """From now on the node that serves the partition sends away what it no longer has."""
+        moving = MovingSlot(key_slot(f"{{{p}}}"), await self.master_of(p), to)
+        await moving.begin()
+        return moving
 
     async def _share_slots(self) -> None:
         share = -(-SLOTS // MASTERS)
@@ -144,6 +155,35 @@ class ValkeyCluster:
                 if (await client.info("replication")).get("master_link_status") != "up":
                     return False
         return all([await _says_ok(server) for server in self.servers])
+
+
+@dataclass(frozen=True, slots=True)
+class MovingSlot:
+    """A slot on its way from one node to another. `end` once no step finds a key."""
+
+    slot: int
+    source: ClusterServer
+    to: ClusterServer
+
+    async def begin(self) -> None:
+        await self._set(self.to, "IMPORTING", await self.source.id())
+        await self._set(self.source, "MIGRATING", await self.to.id())
+
+    async def step(self, *, keys: int) -> bool:
+        """Move so many keys; whether there was one."""
+        async with self.source.client() as client:
+            names = await _ask(client, "CLUSTER", "GETKEYSINSLOT", self.slot, keys)
+            if names:
+                await _ask(client, "MIGRATE", *self.to.place, "", 0, 5000, "KEYS", *names)
+        return bool(names)
+
+    async def end(self) -> None:
+        for server in (self.to, self.source):
+            await self._set(server, "NODE", await self.to.id())
+
+    async def _set(self, server: ClusterServer, state: str, node: str) -> None:
+        async with server.client() as client:
+            await _ask(client, "CLUSTER", "SETSLOT", self.slot, state, node)
 
 
 async def _ask(client: Redis, *command: object) -> Any:

@@ -28,6 +28,7 @@ from .wire import Argument, Reply
 
 log = structlog.get_logger()
 
+GIVE_BACK_PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
 COME_BACK_S: Final = 0.05
 """A worker with free slots is back at once; one without must not keep pages from others."""
 
@@ -54,6 +55,7 @@ class StandingTakes:
         self._make_groups = make_groups
         self._consumers: dict[str, _Consumer] = {}
         self._giving_back: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     async def take(
         self,
@@ -74,6 +76,7 @@ class StandingTakes:
 
     async def close(self) -> None:
         """Everything that was brought and not yet handed out goes back."""
+        self._closing = True
         consumers = list(self._consumers.values())
         await asyncio.gather(*(each.close() for each in consumers))
         await asyncio.gather(*self._giving_back)
@@ -112,12 +115,20 @@ class StandingTakes:
         task.add_done_callback(self._giving_back.discard)
 
     async def _give_back(self, deliveries: Iterable[Delivery], consumer: str) -> None:
-        for delivery in deliveries:
+        await asyncio.gather(*(self._give_one_back(each, consumer) for each in deliveries))
+
+    async def _give_one_back(self, delivery: Delivery, consumer: str) -> None:
+        """Until its node is there again, within bounds: who gives up leaves it to the lease."""
+        for pause in GIVE_BACK_PAUSES_S:
             try:
                 await self._surrender(delivery, consumer)
             except Unavailable as exc:
-                # It stays ours without a heartbeat: claimed after the lease, so late but not lost.
                 log.warning("surrender_failed", entry=delivery.id, error=str(exc))
+                if self._closing:
+                    return
+                await asyncio.sleep(pause)
+            else:
+                return
 
     @property
     def _keys(self) -> Keys:

@@ -38,7 +38,9 @@ def crew(cluster: ValkeyCluster, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("suite")
     ledger = folder / "ledger"
     ledger.touch()
-    suite = Suite(folder / "data", env={"MINUET_REDIS_URL": cluster.url})
+    # What a master takes with it when it dies is taken over after the lease.
+    lease = {"MINUET_WORKER_LEASE_MS": "4000", "MINUET_WORKER_HEARTBEAT_MS": "1000"}
+    suite = Suite(folder / "data", env={"MINUET_REDIS_URL": cluster.url, **lease})
     with suite, note_service(ledger) as service_url:
         made = Crew(suite, ledger, service_url)
         try:
