@@ -18,9 +18,10 @@ RECONNECT_S: Final = 0.5
 
 
 class Announcement(msgspec.Struct):
-    """`runs` lists (run, seq, cmd, status) as they are recorded now."""
+    """`runs` lists (run, seq, cmd, status) as they are recorded now, `deleted` what is gone."""
 
-    runs: list[tuple[str, int, int, int]]
+    runs: list[tuple[str, int, int, int]] = []
+    deleted: list[str] = []
 
 
 class Bus(Protocol):
@@ -30,13 +31,20 @@ class Bus(Protocol):
 class Announcements:
     """They may be lost; whoever needs them all looks into Postgres, too."""
 
-    def __init__(self, bus: Bus, hear: Callable[[str, int, int], None]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        hear: Callable[[str, int, int], None],
+        hear_deleted: Callable[[str], None],
+    ) -> None:
         self._bus = bus
         self._hear = hear
+        self._hear_deleted = hear_deleted
         self._decode = msgspec.json.Decoder(Announcement).decode
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Duty: call `hear(run, seq, status)` for each. Reconnects for ever."""
+        """Duty: call `hear(run, seq, status)` for each that is recorded, `hear_deleted(run)` for each
+        that was deleted. Reconnects for ever."""
         listening = asyncio.create_task(self._listen())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -58,9 +66,11 @@ class Announcements:
 
     def _hear_all(self, message: bytes) -> None:
         try:
-            runs = self._decode(message).runs
+            announced = self._decode(message)
         except msgspec.MsgspecError as error:
             log.warning("announcement_unreadable", reason=str(error))
             return
-        for run, seq, _, status in runs:
+        for run, seq, _, status in announced.runs:
             self._hear(run, seq, status)
+        for run in announced.deleted:
+            self._hear_deleted(run)

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import structlog
 from websockets.exceptions import ConnectionClosed
 
-from minuet.model.errors import Unavailable
+from minuet.model.errors import NotFound, Unavailable
 
 from . import metrics
 from .frames import Resync, encode
@@ -21,6 +21,7 @@ BUFFER_BYTES: Final = 8 * 1024 * 1024
 RETRY_S: Final = 0.5
 
 INTERNAL_ERROR: Final = 1011
+GONE: Final = 4404
 
 
 class Socket(Protocol):
@@ -139,6 +140,9 @@ class Client:
         except ConnectionClosed:
             self._closed = True
             self._clear()
+        except NotFound as error:  # deleted meanwhile
+            self._closed = True
+            await self._socket.close(GONE, str(error)[:100])
         except Exception as error:
             log.exception("client_failed", reason=str(error))
             self._closed = True

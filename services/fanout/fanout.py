@@ -35,7 +35,7 @@ class Fanout:
         self.listing = RunList(db)
         views = Views(db, self.hub, self.listing, run_views, buffer_frames=settings.buffer_frames)
         self.sockets = Sockets(settings, bus, views)
-        self._announcements = Announcements(bus, self._recorded)
+        self._announcements = Announcements(bus, self._recorded, self.hub.deleted)
 
     @property
     def trouble(self) -> str | None:

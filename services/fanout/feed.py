@@ -33,6 +33,9 @@ class Watcher(Protocol):
 
     def offer_extra(self, frame: bytes) -> None: ...
 
+    def end(self, code: int, reason: str) -> None:
+        """Say what waits, then close."""
+
     def start_over(self, reason: str) -> None:
         """Forget what waits; say `resync`, then show a snapshot."""
 

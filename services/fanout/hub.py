@@ -21,6 +21,7 @@ from minuet.store.history import RunHead, run_heads
 from minuet.views.runs import RunViews, number_events
 
 from . import metrics
+from .client import GONE
 from .feed import Feed, Link, Verdict, Watcher
 from .frames import event_frames, live_frame
 from .recovery import compare
@@ -209,6 +210,13 @@ class Hub:
         feed = self._feeds.get(run)
         if feed is not None and seq > feed.seq:
             self._repair_soon(feed, "announced")
+
+    def deleted(self, run: str) -> None:
+        """Somebody deleted the run: what was shown of it is all there was."""
+        feed = self._feeds.get(run)
+        if feed is not None and run not in self._opening:
+            for watcher in list(feed.watchers):
+                watcher.end(GONE, f"run {run} was deleted")
 
     async def _beginning(self) -> str:
         return START

@@ -25,7 +25,7 @@ from minuet.model.ticket import Ticket, ticket_name
 from minuet.settings import FanoutSettings
 
 from . import metrics
-from .client import Client
+from .client import GONE, Client
 from .frames import Ping, encode
 from .target import Target, parse_target
 from .views import Views
@@ -45,7 +45,7 @@ class Close(IntEnum):
     TRY_AGAIN = 1013
     BAD_REQUEST = 4400
     BAD_TICKET = 4401
-    UNKNOWN_RUN = 4404
+    UNKNOWN_RUN = GONE
     SESSION_OVER = 4408
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 import structlog
@@ -32,12 +32,16 @@ REMEMBERED: Final = timedelta(days=7)
 _encode = msgspec.json.Encoder().encode
 
 
+class Bus(SignalBus, Protocol):
+    async def announce(self, message: bytes) -> None: ...
+
+
 class Deleter:
     """The rows that make a family of runs known go in one transaction; from then on it is deleted,
     whoever dies. The rest follows at once, or by the next sweep: `deleted_runs` lists what is
     still to be done."""
 
-    def __init__(self, database: Database, bus: SignalBus, cache: Cache) -> None:
+    def __init__(self, database: Database, bus: Bus, cache: Cache) -> None:
         self._database = database
         self._bus = bus
         self._cache = cache
@@ -67,6 +71,7 @@ class Deleter:
         RUNS_DELETED.labels(reason).inc(len(ids))
         log.info("run_deleted", run_id=run, runs=len(ids), by=by, reason=reason)
         try:
+            await self._bus.announce(_encode({"runs": [], "deleted": ids}))
             await self._cache.fade(blobs)
             await self._forget_in_redis(ids)
             await self.sweep_parts(ids)

@@ -35,6 +35,9 @@ class Screen:
     def offer_extra(self, frame: bytes) -> None:
         self.offer(frame)
 
+    def end(self, code: int, reason: str) -> None:
+        raise AssertionError("nobody ends it")
+
     def start_over(self, reason: str) -> None:
         self.resyncs.append(reason)
 
