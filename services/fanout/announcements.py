@@ -43,7 +43,7 @@ class Announcements:
         self._decode = msgspec.json.Decoder(Announcement).decode
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Duty: call `hear(run, seq, status)` for each that is recorded, `hear_deleted(run)` for each
+        """Duty: call `hear(run, seq, status)` for each recorded run, `hear_deleted(run)` for each
         that was deleted. Reconnects for ever."""
         listening = asyncio.create_task(self._listen())
         stopping = asyncio.create_task(stop.wait())
