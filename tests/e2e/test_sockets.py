@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import httpx
-import msgspec
 import pytest
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.typing import Origin
 
 from tests.conftest import SuiteFactory
-from tests.suite import Suite
+from tests.support.follower import Follower
 
-pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.serial, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(120)]
 
 LENGTH = 25
 DOCUMENT = {
@@ -26,49 +21,13 @@ DOCUMENT = {
 }
 
 
-class Follower:
-    """A client as docs/live.md asks for: a new ticket and `after=` at every connection."""
-
-    def __init__(self, suite: Suite, api: httpx.AsyncClient, run: str) -> None:
-        self._suite = suite
-        self._api = api
-        self._run = run
-        self.ids: list[int] = []
-        self.connections = 0
-        self.met_run = asyncio.Event()
-
-    async def follow(self) -> None:
-        """Until `run.ended` was seen."""
-        while True:
-            try:
-                ticket = (await self._api.post("/tickets")).json()
-                url = f"{ticket['url']}/ws/runs/{self._run}?after={len(self.ids)}"
-                async with connect(
-                    f"{url}&ticket={ticket['ticket']}", origin=Origin(self._suite.url), proxy=None
-                ) as socket:
-                    self.connections += 1
-                    async for message in socket:
-                        if self._take(msgspec.json.decode(message)):
-                            return
-            except (ConnectionClosed, InvalidHandshake, OSError):
-                await asyncio.sleep(0.05)
-
-    def _take(self, frame: dict[str, Any]) -> bool:
-        assert frame["kind"] in ("event", "live", "ping"), frame
-        if frame["kind"] != "event":
-            return False
-        self.ids.append(frame["event"]["id"])
-        self.met_run.set()
-        return bool(frame["event"]["type"] == "run.ended")
-
-
 async def test_a_killed_fanout_costs_no_client_an_event(suite: SuiteFactory) -> None:
     made = suite()
     headers = {"Authorization": f"Bearer {made.api_key}"}
     async with httpx.AsyncClient(base_url=f"{made.url}/api/v1", headers=headers) as api:
         answer = await api.post("/runs", json={"document": DOCUMENT, "inputs": {}})
         run = answer.json()["id"]
-        followers = [Follower(made, api, run) for _ in range(10)]
+        followers = [Follower(made.url, api, run) for _ in range(10)]
         async with asyncio.TaskGroup() as group:
             for follower in followers:
                 group.create_task(follower.follow())

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .fleet import Fleet
 
 REST_S = 30.0
-VISIBLE = {"waiting", "running", "paused", "queued"}
 
 
 @dataclass
@@ -80,37 +79,36 @@ def judge(
     ledger_nodes: Iterable[str] = (),
     at_rest: bool = True,
     expected: str | None = None,
+    asks_api: bool = True,
+    rest_s: float = REST_S,
 ) -> Verdict:
     """Judge the runs that were answered 2xx, with their child runs.
 
     `may_wait`: those that need not have ended, if they say what they wait for. `ledger_nodes`: ids
     of nodes that write into the ledger. `at_rest`: all load is over, so Redis must be empty of
-    what is live (given some seconds to become so). `expected`: the status with which all must have
-    ended. Calling it twice is harmless.
+    what is live (it gets `rest_s` to become so). `expected`: the status in which all must have
+    ended. `asks_api`: what is told over HTTP is judged too. Calling it twice is harmless.
     """
     waiting = set(may_wait)
-    verdict = Verdict(runs_started=len(set(accepted)))
-    say = verdict.violations.append
-    if at_rest and not waiting:
-        _until_at_rest(fleet)
+    is_at_rest = at_rest and not waiting
+    if is_at_rest:
+        _until_at_rest(fleet, rest_s)
     history = asyncio.run(read_history(fleet.database_url, accepted))
-    for run in accepted:
-        row = history.rows.get(run)
-        _check_accepted(fleet, run, row, run in waiting, say)
-        if expected and row and row.status.ended and row.status.word != expected:
-            say(f"{run}: ended {row.status.word}, not {expected}")
-    for id, row in history.rows.items():
-        _check_history(id, row, history.transitions[id], say)
-    verdict.violations += asyncio.run(fold_differences(fleet.database_url, list(history.rows)))
-    verdict.violations += live_state(fleet, [r for r in history.rows.values() if r.status < 6])
-    _check_ledger(ledger or fleet.ledger, set(ledger_nodes), history, verdict)
-    if at_rest and not waiting:
-        verdict.violations += leftovers(fleet)
-    again = asyncio.run(read_history(fleet.database_url, accepted))
-    for id, row in history.rows.items():
-        if row.status.ended and again.rows[id] != row:
-            say(f"{id}: ended {row.status.word}, and changed after that")
+    verdict = Verdict(runs_started=len(set(accepted)))
     verdict.runs_ended = sum(history.rows[r].status.ended for r in accepted if r in history.rows)
+    found = verdict.violations
+    for run in accepted:
+        found += _of_accepted(run, history.rows.get(run), run in waiting, expected)
+    if asks_api:
+        found += _of_api(fleet, accepted, waiting, history)
+    for id, row in history.rows.items():
+        _check_history(id, row, history.transitions[id], found.append)
+    found += asyncio.run(fold_differences(fleet.database_url, list(history.rows)))
+    found += live_state(fleet, [row for row in history.rows.values() if not row.status.ended])
+    _check_ledger(ledger or fleet.ledger, set(ledger_nodes), history, verdict)
+    if is_at_rest:
+        found += leftovers(fleet)
+    found += _changed(history, asyncio.run(read_history(fleet.database_url, accepted)))
     return verdict
 
 
@@ -144,20 +142,38 @@ from transitions where run_id = any($1::text[]) order by run_id, first_seq
 """
 
 
-def _check_accepted(fleet: Fleet, run: str, row: Row | None, may_wait: bool, say: Any) -> None:
-    """It ended, or waits and says so; API and Postgres tell the same."""
+def _of_accepted(run: str, row: Row | None, may_wait: bool, expected: str | None) -> Iterable[str]:
+    """It is known, and ended as it should unless it may wait."""
     if row is None:
-        say(f"{run}: accepted, and nothing knows it")
-        return
-    answer = fleet.http.get(f"/runs/{run}", params={"limit": 1})
-    if answer.status_code != 200:
-        say(f"{run}: the API answers {answer.status_code} about an accepted run")
-    elif row.status.ended and answer.json()["status"] != row.status.word:
-        say(f"{run}: {row.status.word} in Postgres, {answer.json()['status']} by the API")
-    if not row.status.ended:
-        blockers = fleet.http.get(f"/runs/{run}/blockers").json() if may_wait else {}
-        if not blockers.get("items"):
-            say(f"{run}: accepted, {row.status.word}, and neither ended nor visibly waiting")
+        yield f"{run}: accepted, and nothing knows it"
+    elif not row.status.ended and not may_wait:
+        yield f"{run}: accepted, {row.status.word}, and did not end"
+    elif row.status.ended and expected and row.status.word != expected:
+        yield f"{run}: ended {row.status.word}, not {expected}"
+
+
+def _of_api(
+    fleet: Fleet, accepted: Iterable[str], waiting: set[str], history: History
+) -> Iterable[str]:
+    """API and Postgres tell the same of each; what waits, says what for."""
+    for run in accepted:
+        answer = fleet.http.get(f"/runs/{run}", params={"limit": 1})
+        row = history.rows.get(run)
+        if answer.status_code != 200:
+            yield f"{run}: the API answers {answer.status_code} about an accepted run"
+        elif row and row.status.ended and answer.json()["status"] != row.status.word:
+            yield f"{run}: {row.status.word} in Postgres, {answer.json()['status']} by the API"
+        elif row and not row.status.ended and run in waiting:
+            blockers = fleet.http.get(f"/runs/{run}/blockers")
+            if blockers.status_code != 200 or not blockers.json().get("items"):
+                yield f"{run}: {row.status.word}, and does not say what it waits for"
+
+
+def _changed(before: History, after: History) -> Iterable[str]:
+    """What ended stays as it ended."""
+    for id, row in before.rows.items():
+        if row.status.ended and after.rows.get(id) != row:
+            yield f"{id}: ended {row.status.word}, and changed after that"
 
 
 def _check_history(id: str, row: Row, transitions: list[Transition], say: Any) -> None:
@@ -176,7 +192,8 @@ def _check_history(id: str, row: Row, transitions: list[Transition], say: Any) -
     if len(ends) != row.status.ended:
         say(f"{id}: {row.status.word}, and ended {len(ends)} times")
     if ends and (ends[-1] != len(events) - 1 or row.counter != 0):
-        say(f"{id}: {row.counter} live tokens or events after its end")
+        late = [event.type for event in events[ends[-1] + 1 :]]
+        say(f"{id}: ended with {row.counter} live tokens, and after its end came {late}")
     for (what, *key), count in Counter(_once(events)).items():
         if count > 1:
             say(f"{id}: {what} of {key} {count} times")
@@ -228,8 +245,8 @@ def _was_run(event: Event) -> bool:
     return event.type == "node.ended" and event.data.get("status") == NodeStatus.SUCCEEDED.word
 
 
-def _until_at_rest(fleet: Fleet) -> None:
+def _until_at_rest(fleet: Fleet, rest_s: float) -> None:
     """Give the last entries the time that reading and deleting them takes."""
-    deadline = time.monotonic() + REST_S
+    deadline = time.monotonic() + rest_s
     while leftovers(fleet) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import httpx
 
+from minuet.model.status import RunStatus
 from tests.crash.service import note_service
 from tests.support.starts import Starter
 from tests.support.waiting import until
@@ -22,6 +23,7 @@ from .fleet import API_KEY, Fleet
 Json = dict[str, Any]
 END_S = 120.0
 DECIDE_S = 0.1
+ENDED = int(RunStatus.SUCCEEDED)
 
 
 def _document(name: str, nodes: list[Json], **more: Any) -> Json:
@@ -73,6 +75,14 @@ CHAIN = _document(
 )
 """Always a token at a worker: what stands still shows."""
 
+LONG = _document(
+    "prove-long",
+    [{"id": id, "type": "prove.step", "config": {"ms": 400}} for id in STEPS],
+    edges=[{"from": a, "to": b} for a, b in itertools.pairwise(STEPS)],
+    outputs={"node": "${nodes.s7.output.node}"},
+)
+"""As the chain, and long enough to be killed in the middle."""
+
 PAGES = _document(
     "prove-pages", [_map("each", "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]", ms=40)],
     outputs={"items": "${nodes.each.output.results}"},
@@ -86,10 +96,11 @@ SLOW = _document(
 )
 """Long enough in hand to need heartbeats."""
 
-DOCUMENTS = (MIXED, CHAIN, PAGES, SLOW)
+DOCUMENTS = (MIXED, CHAIN, LONG, PAGES, SLOW)
 OUTPUTS: dict[str, Json] = {
     "prove-mixed": {"items": [1, 2, 3], "node": "last"},
     "prove-chain": {"node": "s7"},
+    "prove-long": {"node": "s7"},
     "prove-pages": {"items": list(range(1, 13))},
     "prove-slow": {"node": "first"},
 }
@@ -99,13 +110,22 @@ LEDGER_NODES = ["first", "left", "call", "shaky", "item", "last", *STEPS]
 """Ids of all nodes that write into the ledger."""
 
 
+class Changed(Exception):
+    """A run had ended, and its status is another now."""
+
+
 class Load:
-    """Starts runs as a careful client does: again until the answer is 2xx, under one key."""
+    """Starts runs as a careful client does: again until the answer is 2xx, under one key.
+
+    `inputs` are what every run of these documents needs.
+    """
 
     def __init__(self, fleet: Fleet, service_url: str) -> None:
         self.fleet = fleet
-        self._starter = Starter(fleet.url, API_KEY, inputs={"url": service_url})
+        self.inputs = {"url": service_url}
+        self._starter = Starter(fleet.url, API_KEY, inputs=self.inputs)
         self._number = itertools.count()
+        self._ended: dict[str, int] = {}
 
     def start(
         self, count: int, workflow: str = "prove-mixed", *, connections: int = 8
@@ -137,7 +157,8 @@ class Load:
             thread.join()
 
     def until_ended(self, runs: Sequence[str], timeout_s: float = END_S) -> None:
-        """Until Postgres says so of all. Raises AssertionError with ids of those that did not."""
+        """Until Postgres says so of all. Raises AssertionError with ids of those that did not, and
+        when a run that had ended does not look so any more."""
         try:
             until(lambda: not self.unended(runs), "all runs ended", timeout_s)
         except AssertionError as error:
@@ -145,8 +166,14 @@ class Load:
             raise AssertionError(f"{len(left)} runs not ended: {sorted(left)[:5]}") from error
 
     def unended(self, runs: Sequence[str]) -> dict[str, int]:
-        """Status numbers of runs that have not ended; one that nobody knows is -1."""
-        return asyncio.run(_unended(self.fleet.database_url, runs))
+        """Status numbers of runs that have not ended; one that nobody knows is -1. Raises
+        Changed if one had ended otherwise at an earlier look."""
+        found = asyncio.run(_statuses(self.fleet.database_url, runs))
+        for id, status in found.items():
+            if self._ended.get(id, status) != status:
+                raise Changed(f"{id}: ended with status {self._ended[id]}, now {status}")
+        self._ended |= {id: status for id, status in found.items() if status >= ENDED}
+        return {id: status for id, status in found.items() if status < ENDED}
 
     def wrong_outputs(self, runs: Sequence[str], expected: Json) -> list[str]:
         """In words, of runs that have ended otherwise than with these outputs."""
@@ -165,12 +192,12 @@ async def _outputs(database_url: str, runs: Sequence[str]) -> dict[str, Any]:
     return {row["id"]: json.loads(row["outputs"] or b"null") for row in rows}
 
 
-async def _unended(database_url: str, runs: Sequence[str]) -> dict[str, int]:
+async def _statuses(database_url: str, runs: Sequence[str]) -> dict[str, int]:
     connection = await asyncpg.connect(database_url)
     try:
         rows = await connection.fetch(
             "select w.id, coalesce(r.status, -1) as status from unnest($1::text[]) as w (id) "
-            "left join runs as r on r.id = w.id where coalesce(r.status, -1) < 6",
+            "left join runs as r on r.id = w.id",
             list(runs),
         )
     finally:
