@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from math import ceil
-from typing import Protocol
+from typing import Any, Protocol
 from zlib import crc32
 
 import structlog
@@ -106,13 +106,13 @@ class Ownership:
             log.warning("leave_failed", error=str(exc))
 
     async def _round(self) -> None:
-        await self._release_former()
         partitions = await self._bus.partitions()
         if partitions is None:
             return  # nobody published how many there are: the orchestrator will
         self.partitions = partitions
         self._drop_what_may_have_gone_back()
         live = await self._bus.join(self.id, stale_after_ms=self._settings.lease_ms)
+        await self._release_former()
         share = ceil(partitions / max(1, live))
         await self._give_back(share)
         wanted = self._wanted(partitions)
@@ -121,7 +121,7 @@ class Ownership:
             if len(self.owned) >= share or self._suspects():
                 break
             if p not in shut:
-                await self._claim(p)
+                await self._try(p, self._claim(p))
 
     def _drop_what_may_have_gone_back(self) -> None:
         """After a reconnection: no commit need have been lost for a timer to stand again that was
@@ -141,22 +141,33 @@ class Ownership:
     def _suspects(self) -> bool:
         return any(each.is_suspect and not each.tried for each in self.owned.values())
 
+    async def _try(self, p: int, act: Coroutine[Any, Any, None]) -> None:
+        """Of a cluster one node may be away: what lies on others must not wait for it."""
+        try:
+            await act
+        except BusUnavailable as exc:
+            log.warning("claiming_failed", partition=p, error=str(exc))
+
     async def _release_former(self) -> None:
         for p, owner in list(self._former.items()):
-            await self._bus.release(p, owner)
-            if self._former.get(p) == owner:
-                del self._former[p]
+            await self._try(p, self._release(p, owner))
+
+    async def _release(self, p: int, owner: str) -> None:
+        await self._bus.release(p, owner)
+        if self._former.get(p) == owner:
+            del self._former[p]
 
     async def _claim(self, p: int) -> None:
         # The same owner until an answer comes: a lost reply may have brought the lease.
         owner = self._asked.setdefault(p, uuid.uuid4().hex[:16])
         sent = self._clock.local()
         lease = await self._bus.acquire(p, owner, self._settings.lease_ms)
+        stale = None if lease is None else await self._bus.stale_runs(p)
         del self._asked[p]
         if lease is None:
             return
         self._clock.learn(sent, lease.now)
-        partition = OwnedPartition(lease, self._bus, self._clock, self._on_lost)
+        partition = OwnedPartition(lease, self._bus, self._clock, self._on_lost, stale)
         self.owned[p] = partition
         metrics.TAKEOVERS.inc()
         log.info("partition_acquired", partition=p, commit=lease.commit, takeovers=lease.takeovers)

@@ -16,6 +16,8 @@ from .lane import Lane
 from .slots import Place, Redirected, SlotMap, redirected, slot_map
 from .wire import Argument, Reply
 
+PATIENCE_S = 0.5
+"""A node that is away is not waited for as a single server is: others have work meanwhile."""
 ANSWER_S = 1.0
 """How long a node may take to say who serves what."""
 
@@ -24,7 +26,7 @@ class Node(Connection):
     """Raises Redirected where a Connection would connect anew: what to do then is the cluster's."""
 
     def __init__(self, address: Address, prefix: str) -> None:
-        super().__init__(address, prefix)
+        super().__init__(address, prefix, patience_s=PATIENCE_S)
         self.place = Place(address.host, address.port)
         self._asking_lane: Lane | None = None
         self._asking_turn = asyncio.Lock()

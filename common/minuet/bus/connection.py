@@ -26,10 +26,10 @@ class Connection:
     """Calls raise BusUnavailable (outcome unknown if it writes), Overloaded (out of memory,
     nothing written) or BusFault. Only what the server refused to execute is sent again."""
 
-    def __init__(self, address: Address, prefix: str = "") -> None:
+    def __init__(self, address: Address, prefix: str = "", *, patience_s: float = 2.0) -> None:
         self.keys = Keys(prefix)
         self.address = address
-        self._lane = Lane(address)
+        self._lane = Lane(address, patience_s=patience_s)
         self._blocking = BlockingPool(
             address, lambda client_id: self.call(b"CLIENT", b"UNBLOCK", client_id)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import Protocol
 
 OLDEST = {"redis": 7, "valkey": 8}
@@ -62,7 +63,8 @@ class ClusterInfo:
     @property
     def run_id(self) -> str:
         """Changes when any master was started anew or replaced."""
-        return " ".join(sorted(info.run_id for info in self.masters.values()))
+        ids = sorted(info.run_id for info in self.masters.values())
+        return sha1("".join(ids).encode(), usedforsecurity=False).hexdigest()
 
     @property
     def memory_fraction(self) -> float:

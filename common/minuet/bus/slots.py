@@ -15,7 +15,7 @@ SLOTS: Final = 16_384
 
 _KEY_AT: Final = {b"FCALL": 3, b"XINFO": 2, b"OBJECT": 2, b"MEMORY": 2}
 _KEYLESS: Final = frozenset(
-    {b"TIME", b"INFO", b"PING", b"PUBLISH", b"CLIENT", b"CLUSTER", b"CONFIG", b"FUNCTION"}
+    b"TIME INFO PING PUBLISH CLIENT CLUSTER CONFIG FUNCTION SCAN DBSIZE".split()
 )
 
 
