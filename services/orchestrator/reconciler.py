@@ -20,6 +20,7 @@ from minuet.store import commands, history
 from minuet.store.database import Database
 from minuet.store.history import LiveRun
 
+from .ended_suspects import archive_again
 from .lost_children import LostChildren
 from .lost_tokens import LostTokens
 from .metrics import LOSSES, SWEEP_SECONDS
@@ -91,6 +92,7 @@ class Reconciler:
         async with self._database.transaction() as c:
             if not await c.fetchval("select pg_try_advisory_xact_lock($1)", LOCK_KEY):
                 return
+            await archive_again(self._database, self._bus)
             if doubts := await self._vouching.begin():
                 await self._heal_loss(doubts)
             elif self._clock() >= self._sweep_at:

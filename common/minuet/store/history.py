@@ -214,10 +214,10 @@ async def live_runs(c: Connection, *, after: str, limit: int) -> list[LiveRun]:
 
 
 async def suspect_runs(c: Connection, *, limit: int) -> list[LiveRun]:
-    """Runs for which the recorder asked for a restore."""
+    """Live runs for which the recorder asked for a restore."""
     rows = await c.fetch(
         "select id, partition, seq, last_commit, true, accepted_at from runs "
-        "where restore_requested order by id limit $1",
+        "where restore_requested and status < 6 order by id limit $1",
         limit,
     )
     return [LiveRun(*row) for row in rows]
@@ -249,6 +249,25 @@ async def runs_ended_since(
         since, partitions, after, limit,
     )  # fmt: skip
     return [EndedRun(*row) for row in rows]
+
+
+async def ended_suspects(c: Connection, *, limit: int) -> list[EndedRun]:
+    """Runs that have ended and of which the recorder refused something nonetheless."""
+    rows = await c.fetch(
+        "select id, partition, seq from runs where restore_requested and status >= 6 "
+        "order by id limit $1",
+        limit,
+    )
+    return [EndedRun(*row) for row in rows]
+
+
+async def clear_ended_requests(c: Connection, ids: Sequence[str]) -> None:
+    """There is nothing to restore of a run that has ended."""
+    await c.execute(
+        "update runs set restore_requested = false, fork = false "
+        "where id = any($1::text[]) and status >= 6",
+        ids,
+    )
 
 
 _STORED = f"""

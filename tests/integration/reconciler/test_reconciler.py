@@ -165,6 +165,22 @@ async def test_a_request_is_cleared_once_redis_stands_where_the_history_ends(sta
         await stage.heal()
 
 
+async def test_an_ended_run_is_archived_again_and_its_history_left_alone(stage: Stage) -> None:
+    await stage.start(held_chain())
+    async with stage.playing():
+        await stage.until_held()
+        stage.gate.set()
+        await stage.heal()
+        told = await stage.database.fetch("select id, seq, last_commit from runs order by id")
+        await stage.database.execute("update runs set restore_requested = true, fork = true")
+        await stage.reconciler.tick()
+        await stage.heal()
+        asked = await stage.database.fetchval("select count(*) from runs where restore_requested")
+        assert asked == 0
+    assert await stage.database.fetch("select id, seq, last_commit from runs order by id") == told
+    await assert_one_whole_history(stage.database)
+
+
 async def test_only_one_reconciler_works_at_a_time(stage: Stage) -> None:
     await stage.start(held_chain())
     async with stage.playing():

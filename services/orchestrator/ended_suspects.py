@@ -1,0 +1,38 @@
+"""Runs that have ended, and of which the recorder refused something nonetheless.
+
+What stood unread in an old copy of Redis may have brought them on. A restore would add to a history
+that has its end: they are archived again, so that Redis forgets what it knows of them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+import structlog
+
+from minuet.bus.api import Fields, ReconcilerBus
+from minuet.model.signal import Archived
+from minuet.store import history
+from minuet.store.database import Database
+
+from .metrics import REVENANTS
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE: Final = 500
+
+
+async def archive_again(database: Database, bus: ReconcilerBus) -> None:
+    """One look; harmless when repeated."""
+    async with database.connection() as c:
+        suspects = await history.ended_suspects(c, limit=AT_ONCE)
+        if not suspects:
+            return
+        for run in suspects:
+            text = msgspec.json.encode(Archived(run.id, run.seq))
+            signal: Fields = [("k", b"archived"), ("s", text)]
+            await bus.send(run.partition, [signal])
+        await history.clear_ended_requests(c, [run.id for run in suspects])
+    REVENANTS.inc(len(suspects))
+    log.warning("revenants_archived", runs=len(suspects))
