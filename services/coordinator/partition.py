@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import structlog
 
-from minuet.bus.api import Commit, CoordinatorBus, Lease
+from minuet.bus.api import Commit, CoordinatorBus, Lease, StaleRuns, id_order
 from minuet.ir.run_state import RunState
 from minuet.model.errors import BusUnavailable, Fenced
 
@@ -42,6 +42,7 @@ class OwnedPartition:
         bus: CoordinatorBus,
         clock: RedisClock,
         on_lost: Callable[[OwnedPartition], None],
+        stale: StaleRuns | None = None,
     ) -> None:
         self.p = lease.p
         self.owner = lease.owner
@@ -56,6 +57,7 @@ class OwnedPartition:
         self.outstanding: dict[str, int] = {}
         self.lost = False
         self.lost_by = ""
+        self._stale = stale
         self._bus = bus
         self._clock = clock
         self._on_lost = on_lost
@@ -76,6 +78,12 @@ class OwnedPartition:
             metrics.FENCED.labels(cause).inc()
             log.warning("partition_lost", partition=self.p, owner=self.owner, cause=cause)
             self._on_lost(self)
+
+    def stale_at(self, signal: str) -> Collection[str]:
+        """Runs for which signals up to this one do not count, their restores excepted."""
+        if self._stale is not None and id_order(signal) >= id_order(self._stale.until):
+            self._stale = None
+        return () if self._stale is None else self._stale.runs
 
     async def room(self) -> None:
         """Wait until one more commit may be sent."""

@@ -154,6 +154,7 @@ class BatchRouter:
         meanwhile."""
         await partition.room()
         await partition.shrink()
+        _drop_moot(partition, batch)
         heads = await self._loader.load(partition, batch)
         restored: dict[str, RestoredRun] = {}
         for each in batch.restores.values():
@@ -177,7 +178,7 @@ class BatchRouter:
             return True  # a restore alone: it went on when it was installed
         state = partition.states.get(run)
         if state is None or state.status.ended:
-            self._count_dropped(inputs)
+            _count_dropped(inputs)
             return True
         self._note_completions(assembler, state, inputs)
         if refuse:
@@ -249,10 +250,6 @@ class BatchRouter:
             assembler.add(state, abort(state, message))
         return True
 
-    def _count_dropped(self, inputs: list[RunInput]) -> None:
-        for given in inputs:
-            metrics.DROPPED.labels(type(given).__name__.lower()).inc()
-
     def _finish(self, partition: OwnedPartition, batch: Batch, assembler: Assembler) -> None:
         for run, reason in batch.stillborn.items():
             if (parent := batch.starts[run].parent) is not None:
@@ -272,6 +269,23 @@ class BatchRouter:
             log.error("signal_unreadable", partition=partition.p, reason=reason)
             entry = {name: value.decode(errors="replace") for name, value in fields}
             assembler.dead_letter("signal", "", "", _encode({"error": reason, "entry": entry}))
+
+
+def _drop_moot(partition: OwnedPartition, batch: Batch) -> None:
+    """What came for runs whose end is recorded, or whose restore is still to come: Redis went back
+    and they are not what they seem. Routed, it would send their nodes out again."""
+    stale = partition.stale_at(batch.cursor)
+    if not stale and not batch.archived:
+        return
+    for run in list(batch.runs):
+        if run not in batch.restores and (run in stale or run in batch.archived):
+            _count_dropped(batch.runs.pop(run))
+            batch.starts.pop(run, None)
+
+
+def _count_dropped(inputs: Iterable[RunInput]) -> None:
+    for given in inputs:
+        metrics.DROPPED.labels(type(given).__name__.lower()).inc()
 
 
 def by_priority(partition: OwnedPartition, batch: Batch) -> Iterable[tuple[str, list[RunInput]]]:

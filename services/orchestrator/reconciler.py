@@ -139,8 +139,9 @@ class Reconciler:
         await self._bus.publish_partitions(await self._database.partitions())
         suspects = await self._wanting(await self._suspects())
         behind = await self._behind()
-        await self._revenants.lay(doubts, behind)
+        stale = await self._revenants.lay(doubts, behind)
         sent = await self._restore([*suspects, *behind])
+        await self._revenants.note(stale)
         await self._lost.resend()
         await self._lost_children.heal()
         return sent

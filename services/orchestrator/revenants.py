@@ -7,15 +7,14 @@ until the partition is vouched for.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
 import structlog
 
-from minuet.bus.api import Fields, ReconcilerBus
+from minuet.bus.api import Fields, ReconcilerBus, StaleRuns
 from minuet.model.signal import Archived
 from minuet.model.state import Head
 from minuet.store import history
@@ -39,24 +38,34 @@ class Revenants:
         self._database = database
         self._bus = bus
 
-    async def lay(self, doubts: Iterable[Doubt], behind: Iterable[LiveRun]) -> None:
+    async def lay(
+        self, doubts: Iterable[Doubt], behind: Iterable[LiveRun]
+    ) -> Mapping[int, set[str]]:
         """Archive the runs that live in Redis although Postgres has their end, and withdraw their
         tokens and those of the runs `behind`, which are sent again as they are restored. To be
-        called before the restores are sent."""
+        called before the restores are sent; all these runs, by partition."""
         doubted = [doubt for doubt in doubts if not doubt.is_emptied]
-        if not doubted:
-            return
-        stale: defaultdict[int, set[str]] = defaultdict(set)
+        stale: dict[int, set[str]] = {doubt.p: set() for doubt in doubted}
         for live in behind:
-            stale[live.partition].add(live.id)
+            if live.partition in stale:
+                stale[live.partition].add(live.id)
         for run in await self._ended_but_alive(doubted):
             stale[run.partition].add(run.id)
             signal: Fields = [("k", b"archived"), ("s", _encode(Archived(run.id, run.seq)))]
             await self._bus.send(run.partition, [signal])
             REVENANTS.inc()
-        tokens = sum([await self._bus.withdraw(d.p, stale[d.p]) for d in doubted if stale[d.p]])
+        tokens = sum([await self._bus.withdraw(p, runs) for p, runs in stale.items() if runs])
         WITHDRAWN.inc(tokens)
-        log.warning("redis_went_back", stale_runs=sum(map(len, stale.values())), tokens=tokens)
+        if doubted:
+            log.warning("redis_went_back", stale_runs=sum(map(len, stale.values())), tokens=tokens)
+        return stale
+
+    async def note(self, stale: Mapping[int, set[str]]) -> None:
+        """Tell the owners whose signals do not count up to here. To be called when all restores
+        were sent, and before anybody owns the partitions."""
+        for p, runs in stale.items():
+            span = await self._bus.signal_span(p)
+            await self._bus.note_stale(p, StaleRuns(frozenset(runs), span.last))
 
     async def _ended_but_alive(self, doubted: Sequence[Doubt]) -> list[EndedRun]:
         found: list[EndedRun] = []

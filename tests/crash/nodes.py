@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from minuet.worker import Context, node
+from minuet.worker import Context, RetryableError, node
 
 LEDGER_VARIABLE = "MINUET_TEST_LEDGER"
 
@@ -25,3 +25,23 @@ def crash_note(ctx: Context, sleep_ms: int = 0) -> dict[str, str]:
     if sleep_ms:
         time.sleep(sleep_ms / 1000)
     return {"node": ctx.node_id}
+
+
+@node("crash.flaky", effect="idempotent", timeout="20s")
+def crash_flaky(ctx: Context, failures: int) -> None:
+    """Fail so many attempts."""
+    note(ctx)
+    if ctx.attempt <= failures:
+        raise RetryableError("not yet")
+
+
+@node("crash.large", effect="pure")
+def crash_large(size_bytes: int) -> str:
+    """A value that is too large to stand inline."""
+    return "x" * size_bytes
+
+
+@node("crash.sized", effect="pure")
+def crash_sized(value: str) -> int:
+    """How large the value is that came."""
+    return len(value)

@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from minuet.model.event import LiveEvent
 from minuet.model.node_type import NodeType
 
@@ -101,6 +103,14 @@ class Loaded:
     fields: Mapping[str, bytes]
 
 
+class StaleRuns(msgspec.Struct, frozen=True):
+    """Runs that an old copy of Redis shows as they were. Up to the signal `until`, before which
+    their restores or ends stand, what comes for them was answered in a history that is lost."""
+
+    runs: frozenset[str]
+    until: str
+
+
 class CoordinatorBus(Protocol):
     @property
     def connections(self) -> int:
@@ -127,6 +137,9 @@ class CoordinatorBus(Protocol):
     async def load_runs(self, p: int, runs: Sequence[str]) -> list[Loaded | None]: ...
 
     async def load_outputs(self, p: int, run: str, nodes: Sequence[str]) -> list[bytes | None]: ...
+
+    async def stale_runs(self, p: int) -> StaleRuns | None:
+        """What `note_stale` left last."""
 
     async def commit(self, commit: Commit) -> int:
         """Apply all or nothing; Redis time after it. Raises Fenced if owner or number are not
@@ -207,6 +220,9 @@ class ReconcilerBus(SignalBus, Protocol):
 
     async def vouch(self, p: int, *, before: str | None, after: str) -> bool:
         """Replace the voucher if it still reads `before`; False if it does not."""
+
+    async def note_stale(self, p: int, stale: StaleRuns) -> None:
+        """For the next owner; replaces what stood there. Kept for an hour."""
 
     async def withdraw(self, p: int, runs: Collection[str]) -> int:
         """Take every token of these runs out of the partition's task streams, in line or in a

@@ -58,6 +58,10 @@ class Keys:
         """Gone with all the rest if the server was emptied."""
         return self._of(p, "voucher")
 
+    def stale(self, p: int) -> str:
+        """Runs of which an older state came back than was recorded."""
+        return self._of(p, "stale")
+
     def run(self, p: int, run: str) -> str:
         return self._of(p, f"run:{run}")
 

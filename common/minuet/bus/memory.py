@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from minuet.model.errors import Overloaded
 
-from .api import Entry, Fields, SignalSpan
+from .api import Entry, Fields, SignalSpan, StaleRuns
 from .memory_coordinator import MemoryCoordinator
 from .memory_core import MemoryCore, read_streams, remote
 from .memory_journal import MemoryJournal
@@ -76,6 +76,10 @@ class MemoryReconciler(MemoryCore):
             return False
         part.voucher = after
         return True
+
+    @remote
+    def note_stale(self, p: int, stale: StaleRuns) -> None:
+        self._partition(p).stale = stale
 
     @remote
     def withdraw(self, p: int, runs: Collection[str]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from minuet.model.errors import Fenced
 
-from .api import Commit, Entry, Lease, Loaded, RunWrite
+from .api import Commit, Entry, Lease, Loaded, RunWrite, StaleRuns
 from .memory_core import MemoryCore, read_streams, remote
 from .memory_state import CANCELLED_MS, LeaseState, Partition
 from .memory_stream import check_entries, format_id, parse_id
@@ -69,6 +69,10 @@ class MemoryCoordinator(MemoryCore):
     def load_outputs(self, p: int, run: str, nodes: Sequence[str]) -> list[bytes | None]:
         held = self._partition(p).outputs.get(run, {})
         return [held.get(node) for node in nodes]
+
+    @remote
+    def stale_runs(self, p: int) -> StaleRuns | None:
+        return self._partition(p).stale
 
     @remote
     def commit(self, commit: Commit) -> int:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .api import MAX_PAIRS, Fields, WorkerInfo
+from .api import MAX_PAIRS, Fields, StaleRuns, WorkerInfo
 from .memory_stream import Stream, StreamId
 
 CANCELLED_MS = 3_600_000
@@ -47,6 +47,7 @@ class Partition:
     cancelled: dict[str, int] = field(default_factory=dict)
     lease: LeaseState | None = None
     voucher: str | None = None
+    stale: StaleRuns | None = None
     runs: dict[str, dict[str, bytes]] = field(default_factory=dict)
     outputs: dict[str, dict[str, bytes]] = field(default_factory=dict)
 

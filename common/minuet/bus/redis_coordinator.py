@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from minuet.model.errors import Fenced, Unavailable
 
-from .api import Commit, Entry, Lease, Loaded
+from .api import Commit, Entry, Lease, Loaded, StaleRuns
 from .codes import FENCED, NO_TIMER, NOT_HELD, Acquired
 from .commit_args import commit_args, commit_keys
 from .redis_core import RedisCore
@@ -56,6 +58,10 @@ class RedisCoordinator(RedisCore):
         if not nodes:
             return []
         return list(await self._redis.call(b"HMGET", self._keys.out(p, run), *nodes))
+
+    async def stale_runs(self, p: int) -> StaleRuns | None:
+        text = await self._redis.call(b"GET", self._keys.stale(p))
+        return None if text is None else msgspec.json.decode(text, type=StaleRuns)
 
     async def commit(self, commit: Commit) -> int:
         keys = commit_keys(self._keys, commit)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from .api import DELIVERIES, SignalSpan
+import msgspec
+
+from .api import DELIVERIES, SignalSpan, StaleRuns
 from .codes import BusFault
 from .redis_core import RedisCore
 from .task_calls import GROUP
 from .wire import Argument
 
 ENTRIES_A_CALL: Final = 100
+STALE_S: Final = 3600
 
 
 class RedisReconciler(RedisCore):
@@ -24,6 +27,10 @@ class RedisReconciler(RedisCore):
     async def vouch(self, p: int, *, before: str | None, after: str) -> bool:
         keys, args = (self._keys.voucher(p),), (before or "", after)
         return int(await self._redis.fcall("vouch", keys, args)) == 1
+
+    async def note_stale(self, p: int, stale: StaleRuns) -> None:
+        text = msgspec.json.encode(stale)
+        await self._redis.call(b"SET", self._keys.stale(p), text, b"EX", STALE_S)
 
     async def withdraw(self, p: int, runs: Collection[str]) -> int:
         types = await self._redis.call(b"SMEMBERS", self._keys.types(p))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minuet.bus.api import Done
+from minuet.bus.api import Done, StaleRuns
 from minuet.bus.voucher import Finding, Voucher
 
 from .rig import TYPE, Bus, Rig, own, signals, take, take_one, token, tokens
@@ -130,3 +130,12 @@ async def test_of_a_split_page_only_the_token_in_hand_is_withdrawn(bus: Bus) -> 
     assert await bus.withdraw(0, {"0-b"}) == 0
     assert await bus.withdraw(0, {"0-a"}) == 1
     assert await bus.task_tokens(0, TYPE, limit=TEN) == set()
+
+
+async def test_the_next_owner_learns_which_runs_are_stale(bus: Bus) -> None:
+    assert await bus.stale_runs(0) is None
+    await bus.note_stale(0, StaleRuns(frozenset({"0-a"}), "5-0"))
+    newer = StaleRuns(frozenset({"0-b", "0-c"}), "6-0")
+    await bus.note_stale(0, newer)
+    assert await bus.stale_runs(0) == newer
+    assert await bus.stale_runs(1) is None

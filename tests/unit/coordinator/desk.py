@@ -44,7 +44,8 @@ class Desk:
         clock = RedisClock(wall_ms)
         lease = await bench.bus.acquire(p, owner, 60_000)
         assert lease is not None
-        partition = OwnedPartition(lease, bench.bus, clock, lambda p: None)
+        stale = await bench.bus.stale_runs(p)
+        partition = OwnedPartition(lease, bench.bus, clock, lambda p: None, stale)
         plans = PlanCache(bench.blobs)
         router = BatchRouter(Loader(bench.bus, plans, bench.blobs), plans, bench.blobs, clock, {})
         return cls(bench, partition, router)

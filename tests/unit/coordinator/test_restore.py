@@ -7,6 +7,7 @@ import itertools
 import msgspec
 import pytest
 
+from minuet.bus.api import StaleRuns
 from minuet.model.errors import StoreUnavailable
 from minuet.model.ir import Ir, IrEdge, IrNode
 from minuet.model.signal import Restore
@@ -282,6 +283,64 @@ async def test_archived_run_is_not_kept_in_memory() -> None:
     await desk.step()
     assert "3-x" not in desk.partition.states
     assert len((await bench.records())["3-x"]) == 1
+
+
+async def gone_back(length: int = 2) -> tuple[Bench, Desk, Ir, Restore]:
+    """Redis shows `3-x` with a result unread that was routed before; its restore is to come."""
+    bench, desk, ir = await started(length=length)
+    await desk.done("3-x/n0/1/1")
+    old = bench.bus.snapshot()
+    await desk.step()
+    restore = await desk.restore_of(ir, "3-x", transitions=2)
+    bench.bus.rewind(old)
+    return bench, desk, ir, restore
+
+
+async def note_stale(bench: Bench) -> Desk:
+    span = await bench.bus.signal_span(3)
+    await bench.bus.note_stale(3, StaleRuns(frozenset({"3-x"}), span.last))
+    return await Desk.open(bench, 3, "o2")
+
+
+async def single_steps(desk: Desk) -> None:
+    """A batch a signal."""
+    while entries := await desk.read():
+        await desk.router.route(desk.partition, decode_batch(entries[:1]))
+        await desk.partition.drained()
+
+
+async def test_what_came_for_a_stale_run_before_its_restore_is_not_routed_again() -> None:
+    bench, _, ir, restore = await gone_back()
+    bench.bus._partition(3).lease = None  # the former owner's has lapsed
+    await bench.bus.send(3, [[("k", b"restore"), ("s", msgspec.json.encode(restore))]])
+    desk = await note_stale(bench)
+    before = _pages(bench)
+    await single_steps(desk)
+    records = [r for r in (await bench.records())["3-x"] if r.prev == "recorded/1"]
+    assert len(records) == 1
+    assert (await desk.stored(ir, "3-x")).last == "o2/2"
+    assert _pages(bench) == [*before, ["3-x/n1/1/2"]]
+
+
+async def test_a_revenant_is_archived_without_another_step() -> None:
+    bench, *_ = await gone_back(length=1)
+    bench.bus._partition(3).lease = None
+    await bench.bus.send(3, [[("k", b"archived"), ("s", b'{"run":"3-x","seq":9}')]])
+    desk = await note_stale(bench)
+    count = len((await bench.records())["3-x"])
+    await single_steps(desk)
+    assert len((await bench.records())["3-x"]) == count
+
+
+async def test_signals_after_the_last_restore_count_again() -> None:
+    bench, *_ = await gone_back()
+    bench.bus._partition(3).lease = None
+    desk = await note_stale(bench)
+    await bench.bus.send(3, [[("k", b"continue"), ("s", b'{"run":"3-x"}')]])
+    await desk.done("3-x/n0/1/1")
+    count = len((await bench.records())["3-x"])
+    await single_steps(desk)
+    assert len((await bench.records())["3-x"]) == count + 1
 
 
 async def test_start_and_restore_in_one_batch_start_nothing_anew() -> None:
