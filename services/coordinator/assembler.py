@@ -9,7 +9,7 @@ import msgspec
 from minuet.bus.api import Commit, Fields, RunWrite
 from minuet.ir.run_state import RunState
 from minuet.ir.transition import Limits, Token, Transition
-from minuet.model.event import CommitRecord, TransitionRecord
+from minuet.model.event import CommitRecord, TransitionRecord, is_plain
 from minuet.model.signal import Continue
 from minuet.model.token import Outcome
 
@@ -122,6 +122,7 @@ class Assembler:
                 counter=state.counter,
                 count=len(transition.events),
                 events=msgspec.Raw(events),
+                plain=is_plain(transition.events, events),
             )
         )
 

@@ -73,7 +73,7 @@ def changes_in(accepted: Iterable[Recordable]) -> Changes:
     changes = Changes()
     for item in accepted:
         record = item.record
-        if MARK in bytes(record.events):
+        if not record.plain and MARK in bytes(record.events):
             for seq, event in enumerate(_decode_events(record.events), record.first_seq):
                 _read(changes, item, seq, event)
         if record.status > ENDED:  # a run that succeeded has answered everything it asked

@@ -67,24 +67,24 @@ def judge(
     seen: dict[tuple[str, int], str] = {}
     for item in batch:
         record = item.record
-        head = heads.get(record.run)
+        head, first_seq = heads.get(record.run), record.first_seq
         if head is None:
             verdict.unknown.append(item)
-        elif record.first_seq <= head.seq:
-            place = (record.run, record.first_seq)
+        elif first_seq <= head.seq:
+            place = (record.run, first_seq)
             _judge_past(verdict, item, head, seen.get(place) or stored.get(place))
-        elif _follows(record, head):
-            seen[record.run, record.first_seq] = item.commit
+        elif _follows(record, first_seq, head):
+            seen[record.run, first_seq] = item.commit
             heads[record.run] = RunHead(record.seq, item.commit, record.status)
-            _accept(verdict, item)
+            _accept(verdict, item, first_seq)
         else:
             _refuse(verdict, item)
     return verdict
 
 
-def _follows(record: TransitionRecord, head: RunHead) -> bool:
+def _follows(record: TransitionRecord, first_seq: int, head: RunHead) -> bool:
     rewrites_end = head.status >= ENDED and record.status != head.status
-    return record.prev == head.last_commit and record.first_seq == head.seq + 1 and not rewrites_end
+    return record.prev == head.last_commit and first_seq == head.seq + 1 and not rewrites_end
 
 
 def _judge_past(verdict: Verdict, item: Recordable, head: RunHead, commit: str | None) -> None:
@@ -101,14 +101,12 @@ def _refuse(verdict: Verdict, item: Recordable) -> None:
     verdict.forks[item.record.run] = item
 
 
-def _accept(verdict: Verdict, item: Recordable) -> None:
+def _accept(verdict: Verdict, item: Recordable, first_seq: int) -> None:
     commit, time, record = item
     run = record.run
     verdict.accepted.append(item)
     verdict.rows.append(
-        TransitionRow(
-            run, record.first_seq, record.seq, commit, record.prev, time, bytes(record.events)
-        )
+        TransitionRow(run, first_seq, record.seq, commit, record.prev, time, record.events)
     )
     before = verdict.projections.get(run)
     ending = before and before.ending

@@ -49,6 +49,8 @@ def changes_in(accepted: Iterable[Recordable]) -> Changes:
     """Events are decoded only where the text tells of a patch, or of a refusal."""
     changes = Changes()
     for item in accepted:
+        if item.record.plain:
+            continue
         text = bytes(item.record.events)
         if any(mark in text for mark in MARKS):
             for seq, event in enumerate(_decode_events(text), item.record.first_seq):

@@ -11,6 +11,7 @@ import structlog
 
 from minuet.bus.api import CacheBus
 from minuet.model.canonical import digest as digest_of
+from minuet.model.event import REFERENCE_MARK
 from minuet.model.token import CasRef
 from minuet.store.blobs import Key, missing_blobs
 from minuet.store.database import Database
@@ -21,7 +22,6 @@ from .chain import Recordable
 
 log = structlog.get_logger()
 
-MARK: Final = b'"$cas"'
 AT_ONCE: Final = 16
 PORTION_BYTES: Final = 16 * 1024 * 1024
 
@@ -44,7 +44,7 @@ def named_blobs(batch: Iterable[Recordable]) -> dict[Key, int]:
     named: dict[Key, int] = {}
     for item in batch:
         record = item.record
-        if MARK not in bytes(record.events):
+        if record.plain or REFERENCE_MARK not in bytes(record.events):
             continue
         for event in _decode(record.events):
             refs = [*(event.data.outputs_ref or {}).values()]
@@ -59,7 +59,7 @@ def uses_in(accepted: Iterable[Recordable]) -> set[Use]:
     return {
         Use(item.record.tenant, digest, item.record.run)
         for item in accepted
-        if MARK in (text := bytes(item.record.events))
+        if not item.record.plain and REFERENCE_MARK in (text := bytes(item.record.events))
         for digest in references_in(text)
     }
 

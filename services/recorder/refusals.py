@@ -37,6 +37,8 @@ def refusals_in(accepted: Iterable[Recordable]) -> list[Refusal]:
     """Events are decoded only where the text tells of a refusal."""
     found: list[Refusal] = []
     for item in accepted:
+        if item.record.plain:
+            continue
         text = bytes(item.record.events)
         if MARK not in text:
             continue

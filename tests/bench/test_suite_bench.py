@@ -136,6 +136,10 @@ class Rig:
         found = re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", text, re.MULTILINE)
         return sum(float(value) for value in found)
 
+    def redis_bytes(self) -> int:
+        with redis.Redis.from_url(self.suite.redis_url) as client:
+            return int(client.info("memory")["used_memory"])
+
     def cpu(self) -> dict[str, float]:
         pids = self.suite.pids()
         if self._worker is not None:
@@ -166,9 +170,13 @@ def measure(rig: Rig, figures: Figures, document: dict[str, Any], runs: int) -> 
     rig.apply(document)
     recorded_before = rig.history.count_ended()
     ended_before, steps_before = rig.ended(), rig.metric("minuet_steps_total")
+    bytes_before = rig.redis_bytes()
     taken_s = rig.start_runs(workflow, runs)
     figures.add(f"{workflow}: run starts", runs / taken_s, "1/s", "accepted, 32 connections")
     until(lambda: rig.metric("minuet_runs_cached") >= runs, "all runs are dispatched", 60)
+    until(lambda: rig.history.count_started() - recorded_before >= runs, "all recorded", 60)
+    live = (rig.redis_bytes() - bytes_before) / runs
+    figures.add(f"{workflow}: Redis memory", live, "B/run", "one token of each in its stream")
     rig.start_worker()
     until(lambda: rig.metric("minuet_steps_total") > steps_before, "the worker serves", 30)
     cpu, started = rig.cpu(), time.perf_counter()

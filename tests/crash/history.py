@@ -33,6 +33,11 @@ class History:
         [row] = self._fetch("select count(*) as n from runs where status >= 6")
         return int(row["n"])
 
+    def count_started(self) -> int:
+        """Runs of which the first transition is recorded."""
+        [row] = self._fetch("select count(*) as n from runs where seq > 0")
+        return int(row["n"])
+
     def status(self, run: str) -> str:
         [row] = self._fetch("select status from runs where id = $1", run)
         return RunStatus(row["status"]).word

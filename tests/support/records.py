@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from minuet.bus.api import Commit, CoordinatorBus
-from minuet.model.event import CommitRecord, Event, TransitionRecord
+from minuet.model.event import CommitRecord, Event, TransitionRecord, is_plain
 from minuet.model.status import RunStatus
 
 TENANT = "acme"
@@ -46,9 +46,10 @@ def transition(
 ) -> TransitionRecord:
     """One warning by default; `seq` is that of the last event."""
     told = list(events or [Event("warning", data={"code": "x", "message": "y"})])
+    text = encode(told)
     return TransitionRecord(
         run=run, tenant=TENANT, prev=prev, seq=seq, cmd=cmd, status=int(status), counter=counter,
-        count=len(told), events=msgspec.Raw(encode(told)),
+        count=len(told), events=msgspec.Raw(text), plain=is_plain(told, text),
     )  # fmt: skip
 
 

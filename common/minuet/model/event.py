@@ -43,6 +43,7 @@ Event types and their data
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -66,7 +67,8 @@ class TransitionRecord(msgspec.Struct, omit_defaults=True):
     `prev` names the (owner, commit) of the run's previous transition, "" for the first: a record
     whose `prev` is not the last stored one belongs to a forked history. `cmd` is the number of
     the last command applied, `status` a RunStatus number, `counter` the live tokens after it.
-    `events` is the JSON of list[Event], kept raw.
+    `events` is the JSON of list[Event], kept raw. `plain` tells that they say nothing but how run
+    and nodes went on (see `is_plain`): whoever looks for anything else need not read them.
     """
 
     run: str
@@ -78,11 +80,25 @@ class TransitionRecord(msgspec.Struct, omit_defaults=True):
     counter: int
     count: int
     events: msgspec.Raw
+    plain: bool = False
 
     @property
     def first_seq(self) -> int:
         """Id of the first event; `seq` is that of the last."""
         return self.seq - self.count + 1
+
+
+PLAIN_TYPES = frozenset(
+    {"run.started", "run.waiting", "run.ended", "node.ready", "node.waiting", "node.retrying",
+     "node.ended"}
+)  # fmt: skip
+REFERENCE_MARK = b'"$cas"'
+"""Stands in the JSON of whatever names a blob."""
+
+
+def is_plain(events: Iterable[Event], text: bytes) -> bool:
+    """Whether `events`, whose JSON is `text`, name no blob and nothing beside run and nodes."""
+    return REFERENCE_MARK not in text and all(each.type in PLAIN_TYPES for each in events)
 
 
 class CommitRecord(msgspec.Struct):
