@@ -165,17 +165,18 @@ def own_origins(host: str, port: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoordinatorSettings:
-    """A killed coordinator's partitions are taken over after at most `lease_ms`."""
+    """A killed coordinator's partitions are taken over after at most `lease_ms`, and what it takes
+    others to look: within 3 s at the defaults."""
 
-    lease_ms: int = 3_000
-    renew_ms: int = 900
+    lease_ms: int = 2_000
+    renew_ms: int = 600
     batch_signals: int = 512
 
     @classmethod
     def read(cls, env: EnvironmentReader) -> Self:
         settings = cls(
-            lease_ms=env.integer("MINUET_COORDINATOR_LEASE_MS", 3_000, low=300, high=60_000),
-            renew_ms=env.integer("MINUET_COORDINATOR_RENEW_MS", 900, low=50, high=20_000),
+            lease_ms=env.integer("MINUET_COORDINATOR_LEASE_MS", 2_000, low=300, high=60_000),
+            renew_ms=env.integer("MINUET_COORDINATOR_RENEW_MS", 600, low=50, high=20_000),
             batch_signals=env.integer("MINUET_COORDINATOR_BATCH_SIGNALS", 512, low=1, high=4_000),
         )
         env.require(

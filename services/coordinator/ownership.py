@@ -23,6 +23,8 @@ from .renewal import Held, LeaseRenewer, RenewalThread
 
 log = structlog.get_logger()
 
+LOOKS_A_LEASE = 10
+
 
 class Bus(CoordinatorBus, SignalBus, Protocol):
     """What claiming needs of the bus."""
@@ -77,8 +79,8 @@ class Ownership:
                 await self._round()
             except BusUnavailable as exc:
                 log.warning("claiming_failed", error=str(exc))
-            # A third of the lease: a dead owner's partition is taken right after it lapses.
-            await self._woken(stop, self._settings.lease_ms / 3000)
+            # Often: a dead owner's partition is taken right after its lease lapses.
+            await self._woken(stop, self._settings.lease_ms / 1000 / LOOKS_A_LEASE)
 
     async def _woken(self, stop: asyncio.Event, seconds: float) -> None:
         """Sleep, but no longer than until something changed or `stop` is set."""
@@ -115,7 +117,7 @@ class Ownership:
         await self._release_former()
         share = ceil(partitions / max(1, live))
         await self._give_back(share)
-        wanted = self._wanted(partitions)
+        wanted = self._wanted(partitions) if len(self.owned) < share else []
         shut = await self._gate.shut(wanted)
         for p in wanted:
             if len(self.owned) >= share or self._suspects():
