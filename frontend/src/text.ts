@@ -170,6 +170,16 @@ export const text = {
     cancelKeep: 'Keep it running',
     cancelling: 'Cancelling …',
     cancelSent: 'The cancel is on its way',
+    delete: {
+      open: 'Delete run',
+      title: 'Delete this run?',
+      detail:
+        'Its child runs, history, logs, approvals and outputs go with it. It cannot be taken back.',
+      keep: 'Keep it',
+      confirm: 'Delete run',
+      deleting: 'Deleting …',
+      done: 'The run is deleted',
+    },
     pause: 'Pause',
     resume: 'Resume',
     crumb: 'Part of',

@@ -177,6 +177,11 @@ export function cancelRun(id: string, reason: string, idempotencyKey: string) {
   )
 }
 
+/** For good; only once it has ended. */
+export function deleteRun(id: string) {
+  return unwrap(api.DELETE('/api/v1/runs/{run_id}', at(id)))
+}
+
 export function pauseRun(id: string, idempotencyKey: string) {
   return unwrap(
     api.POST('/api/v1/runs/{run_id}/pause', {

@@ -4,6 +4,7 @@ import type { RunView } from '@/model/run-fold'
 import { hasEnded } from '@/model/status'
 import { text } from '@/text'
 import { CancelRun } from './CancelRun'
+import { DeleteRun } from './DeleteRun'
 import { PauseRun } from './PauseRun'
 
 interface RunActionsProps {
@@ -11,7 +12,7 @@ interface RunActionsProps {
   onRetry: () => void
 }
 
-/** A child run answers to its parent: it is run again with that. */
+/** A child run answers to its parent: it is run again, and deleted, with that. */
 export const mayRetry = ({ status, parent }: RunView): boolean => hasEnded(status) && !parent
 
 /** What a person may do to the run as it stands. */
@@ -19,10 +20,13 @@ export function RunActions({ run, onRetry }: RunActionsProps) {
   const { id, status } = run
   if (mayRetry(run)) {
     return (
-      <Button size="small" onClick={onRetry}>
-        <RotateCcw aria-hidden />
-        {text.run.retry.open}
-      </Button>
+      <>
+        <DeleteRun id={id} />
+        <Button size="small" onClick={onRetry}>
+          <RotateCcw aria-hidden />
+          {text.run.retry.open}
+        </Button>
+      </>
     )
   }
   if (hasEnded(status) || status === 'cancelling' || status === 'compensating') return null
