@@ -49,5 +49,5 @@ class Dice:
         return PLAIN
 
     def _latency(self) -> float:
-        """Mostly short, sometimes long."""
+        """Mostly short, now and then long."""
         return self.longest_s * self.random.random() ** 4

@@ -23,6 +23,7 @@ from .surroundings import kept_plan
 from .watch import Kept
 
 NUMBERED = ("run.paused", "run.resumed", "message.received", "patch.applied", "command.refused")
+ANSWERED = ("pause", "resume", "message", "patch")
 _decode = msgspec.json.Decoder(list[Event]).decode
 _decode_ir = msgspec.json.Decoder(Ir).decode
 Fail = Callable[[str], None]
@@ -80,6 +81,15 @@ class Judge:
         numbers = [event.data["number"] for event in events if event.type in NUMBERED]
         if any(later <= earlier for earlier, later in pairwise(numbers)):
             self._fail(f"commands of {id} were applied as {numbers}")
+        passed_over = {
+            each.row.number
+            for each in self._tables.commands.get(id, [])
+            if each.row.number <= run.cmd and each.row.name in ANSWERED
+        } - set(numbers)
+        # A cancel that came before the run was sent ends it with its start.
+        begun = [event.type for event in _decode(self._tables.transitions[id][0].events)]
+        if passed_over and "run.ended" not in begun:
+            self._fail(f"commands {passed_over} of {id} were passed over")
         if run.cmd > run.last_command:
             self._fail(f"{id} applied command {run.cmd} of {run.last_command}")
         refused = {event.data["number"] for event in events if event.type == "command.refused"}

@@ -167,18 +167,19 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Run nothing more after this step."""
         self._halted = True
 
-    def run_until(self, deadline: float) -> bool:
-        """Until `halt`; False if the virtual time passes `deadline` or nothing is left to do."""
+    def run_until(self, deadline: float, *, most_steps: int) -> bool:
+        """Until `halt`; False if the virtual time passes `deadline`, after so many steps, or if
+        nothing is left to do."""
         asyncio._set_running_loop(self)
         try:
-            while not self._halted:
+            while not self._halted and self.steps < most_steps:
                 if self._ready_units:
                     self._step()
                 elif not self._advance(deadline):
                     return False
         finally:
             asyncio._set_running_loop(None)
-        return True
+        return self._halted
 
     def _step(self) -> None:
         units, draw = self._ready_units, self._random.random

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from minuet.model.errors import StoreUnavailable
 from minuet.store.commands import CommandRow
@@ -70,17 +70,21 @@ class Tables:
         self.runs.setdefault(id, row)
 
 
-class Postgres:
-    """`stored` is called with each transition that is being committed, before it is applied."""
+class Auditor(Protocol):
+    def storing(self, row: TransitionRow, tables: Tables) -> None: ...
 
-    def __init__(
-        self, loop: VirtualLoop, dice: Dice, partitions: int, stored: Callable[..., None]
-    ) -> None:
+    def forking(self, run: str) -> None: ...
+
+
+class Postgres:
+    """`auditor` hears of what is being committed, before it is applied."""
+
+    def __init__(self, loop: VirtualLoop, dice: Dice, partitions: int, auditor: Auditor) -> None:
         self.loop = loop
         self.dice = dice
         self.tables = Tables()
         self.partitions = partitions
-        self.stored = stored
+        self.auditor = auditor
         self.away_until = 0.0
         self._held: dict[object, Transaction] = {}
         self._waiting: list[tuple[object, Transaction, asyncio.Future[None]]] = []
@@ -115,6 +119,10 @@ class Postgres:
             if transaction.process is process:
                 transaction.cut(arrives=self.dice.random.random() < 0.5)
                 self.end(transaction)
+
+
+class MissingStatement(Exception):
+    """A function of `minuet.store` is called that has no counterpart in `statements.py`."""
 
 
 class Transaction:
@@ -182,15 +190,17 @@ class Transaction:
             loop.call_soon(arrive, context=context)
         await future
 
-    async def execute(self, query: str, *args: Any) -> None:
-        raise NotImplementedError(query)
-
     async def fetchval(self, query: str, *args: Any) -> Any:
         """The one statement that the product does not keep behind a function of `minuet.store`."""
         if "pg_try_advisory_xact_lock" not in query:
-            raise NotImplementedError(query)
+            raise MissingStatement(query)
         await self.trip()
         return self.postgres.try_lock(args, self)
+
+    async def execute(self, query: str, *args: Any) -> Any:
+        raise MissingStatement(query)
+
+    fetch = fetchrow = executemany = copy_records_to_table = execute
 
 
 class Database:

@@ -154,7 +154,10 @@ class OrchestratorMember(Member):
         relay = self.relay = Relay(
             database, cast("Any", self.client), cas, cast("Any", door), clock=loop.time
         )
-        reconciler = Reconciler(database, self.client, cas, interval_s=8.0, clock=loop.time)
+        reconciler = Reconciler(
+            database, self.client, cas, interval_s=8.0, clock=loop.time,
+            on_loss=relay.forget_cached,
+        )  # fmt: skip
         async with asyncio.TaskGroup() as group:
             duties = [
                 group.create_task(door.watch()),

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from minuet.bus.api import Commit, Done, Fields
 from minuet.bus.memory import MemoryBus
 from minuet.bus.memory_coordinator import MemoryCoordinator
-from minuet.bus.memory_state import State
+from minuet.bus.memory_state import Partition, State
 from minuet.model.errors import BusUnavailable
 
 from .dice import Dice, Fate
@@ -47,9 +47,11 @@ class Observer:
     def called(self, client: Client, method: str, body: Callable[[], Any]) -> None:
         """A call is about to be sent."""
 
+    def committing(self, commit: Commit, state: State) -> None: ...
+
     def committed(self, commit: Commit, state: State) -> None: ...
 
-    def appended(self, p: int, signals: Sequence[Fields]) -> None: ...
+    def appended(self, part: Partition, signals: Sequence[Fields]) -> None: ...
 
     def went_back(self) -> None: ...
 
@@ -245,6 +247,10 @@ class Client(MemoryBus):
     def _fail(self, request: Request) -> None:
         self._answer(request, BusUnavailable(f"{request.method}: the connection is lost"))
 
+    def hold(self, seconds: float) -> None:
+        """What is sent from now on arrives that late: it stands in a buffer."""
+        self._line_at = max(self._line_at, self._loop.time() + seconds)
+
     def disconnect(self) -> None:
         """Every connection breaks: what is under way is lost on the way there or back."""
         self._under_way.clear()
@@ -267,6 +273,7 @@ class Client(MemoryBus):
 
     def _commit(self, commit: Commit) -> int:
         body = cast("Any", MemoryCoordinator.commit).__wrapped__
+        self.server.observer.committing(commit, self._state)
         now: int = body(self, commit)
         self.server.observer.committed(commit, self._state)
         return now
@@ -278,7 +285,7 @@ class Client(MemoryBus):
         body = cast("Any", MemoryBus.send).__wrapped__
         sent: int = body(self, p, signals, not_after=not_after)
         if sent:
-            self.server.observer.appended(p, signals)
+            self.server.observer.appended(self._partition(p), signals)
         return sent
 
 

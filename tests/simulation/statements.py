@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -17,6 +17,7 @@ from minuet.store.blobs import Key
 from minuet.store.children import ChildState, Orphan
 from minuet.store.commands import CommandRow, PendingRun, Refusal
 from minuet.store.history import (
+    EndedRun,
     LiveRun,
     NewDeadLetter,
     Projection,
@@ -66,7 +67,7 @@ async def insert_transitions(c: Transaction, rows: Sequence[TransitionRow]) -> N
 
     def write() -> None:
         for row in rows:
-            c.postgres.stored(row)
+            c.postgres.auditor.storing(row, c.tables)
             c.tables.transitions.setdefault(row.run_id, []).append(row)
 
     c.writes.append(write)
@@ -92,6 +93,7 @@ async def request_restores(c: Transaction, runs: Sequence[str]) -> None:
 
     def write() -> None:
         for id in runs:
+            c.postgres.auditor.forking(id)
             c.tables.runs[id].restore_requested = c.tables.runs[id].fork = True
 
     c.writes.append(write)
@@ -237,7 +239,29 @@ async def live_runs(c: Transaction, *, after: str, limit: int) -> list[LiveRun]:
 async def suspect_runs(c: Transaction, *, limit: int) -> list[LiveRun]:
     await c.trip()
     rows = sorted(c.tables.runs.items())
-    return [_live(id, row, True) for id, row in rows if row.restore_requested][:limit]
+    wanted = [(id, row) for id, row in rows if row.restore_requested and not row.ended]
+    return [_live(id, row, True) for id, row in wanted[:limit]]
+
+
+async def ended_suspects(c: Transaction, *, limit: int) -> list[EndedRun]:
+    await c.trip()
+    rows = sorted(c.tables.runs.items())
+    return [
+        EndedRun(id, row.start.partition, row.seq)
+        for id, row in rows
+        if row.restore_requested and row.ended
+    ][:limit]
+
+
+async def clear_ended_requests(c: Transaction, ids: Sequence[str]) -> None:
+    await c.trip()
+
+    def write() -> None:
+        for row in map(c.tables.runs.__getitem__, ids):
+            if row.ended:
+                row.restore_requested = row.fork = False
+
+    c.writes.append(write)
 
 
 async def clear_restore_request(c: Transaction, run: LiveRun) -> None:
@@ -277,12 +301,6 @@ def _stored(
     except ValueError as error:
         return error
     return StoredRun(row.start, *seen, [each.events for each in rows], [each.time for each in rows])
-
-
-class EndedRun(NamedTuple):
-    id: str
-    partition: int
-    seq: int
 
 
 async def runs_ended_since(
@@ -337,6 +355,7 @@ REPLACED: Mapping[str, Mapping[str, Callable[..., Any]]] = {
             lock_partitions, run_heads, stored_commits, insert_transitions, project,
             request_restores, insert_dead_letters, live_runs, suspect_runs,
             clear_restore_request, stored_run, stored_runs, runs_ended_since,
+            ended_suspects, clear_ended_requests,
         )
     },
     "minuet.store.commands": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -16,28 +16,37 @@ if TYPE_CHECKING:
     from .redis import Client
     from .world import World
 
+SNAPSHOT_EVERY = 30  # calls, on the average
+
 
 @dataclass(slots=True)
 class Weather:
     """How rough a schedule is: `strikes` is how many blows fall, `every` how many calls lie between
-    two on the average, `lasts_s` when it is over at the latest. `weights` say which blows."""
+    two on the average, `lasts_s` when it is over at the latest. `weights` say which blows; Redis
+    `loses` writes in some storms."""
 
     strikes: int
     every: int
     lasts_s: float
     weights: dict[str, float]
+    loses: bool
 
     @classmethod
     def drawn(cls, random: Random) -> Weather:
         weights = {
             "processes killed": 3.0, "callers killed": 3.0, "processes stalled": 2.0,
             "loops stalled": 1.0, "processes cut off": 1.0, "processes stopped": 0.5,
+            "connections held up": 2.0, "signals repeated": 3.0,
             "commands sent": 3.0, "runs started": 1.0, "Postgres away": 0.5,
         }  # fmt: skip
-        if random.random() < 0.3:
-            weights |= {"Redis gone back": 2.0, "Redis emptied": 1.0, "snapshots of Redis": 2.0}
-        strikes = random.choice([0, 2, 4, 8, 12])
-        return cls(strikes, random.choice([8, 20, 60]), random.uniform(2, 10), weights)
+        loses = random.random() < 0.4
+        if loses:
+            weights |= {"Redis gone back": 4.0, "Redis emptied": 1.0}
+        # Often a few kinds of blows alone, and many of these.
+        for name in random.sample(sorted(weights), k=random.choice([0, 0, 6, 10])):
+            weights[name] = 0.0
+        strikes = random.choice([2, 4, 8, 16])
+        return cls(strikes, random.choice([5, 12, 30]), random.uniform(2, 10), weights, loses)
 
 
 class Storm:
@@ -52,7 +61,7 @@ class Storm:
         self._random = world.random
         self._names = list(weather.weights)
         self._weights = list(weather.weights.values())
-        self._snapshots: list[State] = []
+        self._snapshots: deque[State] = deque([State()], maxlen=4)
         self._blows: dict[str, Callable[[Client], None]] = {
             "processes killed": self._kill,
             "callers killed": self._kill_caller,
@@ -65,10 +74,13 @@ class Storm:
             "Postgres away": self._take_postgres_away,
             "Redis gone back": self._go_back,
             "Redis emptied": self._empty,
-            "snapshots of Redis": self._keep,
+            "connections held up": self._hold_up,
+            "signals repeated": self._repeat,
         }
 
     def on_call(self, client: Client) -> None:
+        if self._weather.loses and self._random.random() * SNAPSHOT_EVERY < 1:
+            self._snapshots.append(copy.deepcopy(self._world.server.state))
         if self._left and self._random.random() * self._weather.every < 1:
             self._left -= 1
             blow = self._random.choices(self._names, self._weights)[0]
@@ -119,14 +131,19 @@ class Storm:
     def _take_postgres_away(self, client: Client) -> None:
         self._world.postgres.away_until = self._world.loop.time() + self._random.random() * 5
 
-    def _keep(self, client: Client) -> None:
-        self._snapshots.append(copy.deepcopy(self._world.server.state))
+    def _hold_up(self, client: Client) -> None:
+        """Past the lease of a coordinator, mostly."""
+        self._anybody().client.hold(self._random.random() * 8)
+
+    def _repeat(self, client: Client) -> None:
+        """A signal of the last seconds comes once more."""
+        if self._world.watch.signals:
+            p, fields = self._random.choice(self._world.watch.signals)
+            self._world.server.state.partitions[p].signals.add(fields, self._world.server.now())
+            self._world.server.wake()
 
     def _go_back(self, client: Client) -> None:
-        if self._snapshots:
-            self._world.server.restart(copy.deepcopy(self._random.choice(self._snapshots)))
-        else:
-            self._keep(client)
+        self._world.server.restart(copy.deepcopy(self._random.choice(self._snapshots)))
 
     def _empty(self, client: Client) -> None:
         self._world.server.restart(State())

@@ -8,7 +8,8 @@ hold as in the product.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, MutableMapping
+import sys
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from random import Random
@@ -18,6 +19,7 @@ from unittest import mock
 
 import structlog
 
+from minuet.bus.gate import Gate
 from minuet.cas import plans
 from minuet.ir.plan import Plan
 from minuet.model.errors import Unavailable
@@ -59,6 +61,10 @@ class Dice:
 
 def uuid4() -> SimpleNamespace:
     return SimpleNamespace(hex=f"{Now.random.getrandbits(128):032x}")
+
+
+def monotonic() -> float:
+    return 0.0 if Now.loop is None else Now.loop.time()
 
 
 class _Thread:
@@ -119,16 +125,9 @@ def kept_plan(ir: Ir, digest: str) -> Plan:
     return found
 
 
-def present(replaced: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Those that there are in the product."""
-    return {
-        module: {n: each for n, each in names.items() if hasattr(import_module(module), n)}
-        for module, names in replaced.items()
-    }
-
-
 def _note(logger: Any, name: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    Now.logged.append(dict(event))
+    error = sys.exc_info()[1] if event.get("exc_info") else None
+    Now.logged.append({**event, "error": repr(error)} if error else dict(event))
     raise structlog.DropEvent
 
 
@@ -138,12 +137,17 @@ def simulated() -> Iterator[None]:
     with mock.patch.multiple(plans, Plan=kept_plan):
         patches = [
             mock.patch.multiple(import_module(module), **names)
-            for module, names in {**SCALED, **present(REPLACED)}.items()
+            for module, names in {**SCALED, **REPLACED}.items()
         ]
         ownership = import_module("minuet.services.coordinator.ownership")
+        vouching = import_module("minuet.services.orchestrator.vouching")
+        recorded = import_module("minuet.services.recorder.partitions")
         patches += [
             mock.patch.object(ownership, "RenewalThread", SimulatedRenewal),
             mock.patch.object(ownership, "uuid", SimpleNamespace(uuid4=uuid4)),
+            mock.patch.object(vouching, "uuid", SimpleNamespace(uuid4=uuid4)),
+            mock.patch.object(recorded, "time", SimpleNamespace(monotonic=monotonic)),
+            mock.patch.dict(Gate.__init__.__kwdefaults__ or {}, clock=monotonic),
             mock.patch.object(
                 import_module("minuet.worker.runtime"), "Heartbeat", SimulatedHeartbeat
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -11,16 +12,16 @@ import msgspec
 
 from minuet.bus.api import Commit, Fields, RunWrite
 from minuet.bus.memory_state import Partition, State
-from minuet.model.signal import Reemit
+from minuet.bus.memory_stream import parse_id
+from minuet.model.signal import Reemit, Start
 from minuet.model.state import Head
 from minuet.store.history import TransitionRow
 
-from .postgres import Postgres
+from .postgres import Postgres, Tables
 from .redis import Client, Observer
 
+REPEATABLE = frozenset({b"done", b"command", b"start", b"timer", b"stop", b"archived", b"continue"})
 LIVE = frozenset(b"%d" % status for status in (1, 2, 3, 4, 10))
-READY = b"2"
-ENDED = 6
 
 
 class Violation(AssertionError):
@@ -48,6 +49,8 @@ class Watch(Observer):
         self.trace: Callable[..., None] | None = None
         self.kept: dict[tuple[str, str], Kept] = {}
         self.losses = 0
+        self.forked: set[str] = set()
+        self.signals: deque[tuple[int, Fields]] = deque(maxlen=20)
         self.commits = 0
         self._random = random
 
@@ -62,6 +65,30 @@ class Watch(Observer):
 
     def went_back(self) -> None:
         self.losses += 1
+
+    def committing(self, commit: Commit, state: State) -> None:
+        """A restore brings nothing back that is older than what it replaces, unless history and
+        Redis have parted. What is read of signals comes back out of `signals`."""
+        part = state.partitions[commit.p]
+        self._remember(part, commit)
+        for write in commit.runs:
+            before = part.runs.get(write.run)
+            if not write.replace or before is None or write.run in self.forked:
+                continue
+            old, new = Head.decode(before["head"].decode()), str(write.fields["head"])
+            if Head.decode(new).seq <= old.seq and self._is_current(commit, part):
+                self.fail(f"a restore of {write.run} undoes event {old.seq}")
+
+    def _is_current(self, commit: Commit, part: Partition) -> bool:
+        """Whether the commit will be taken."""
+        lease = part.lease
+        return lease is not None and (lease.owner, lease.commit) == (commit.owner, commit.number)
+
+    def _remember(self, part: Partition, commit: Commit) -> None:
+        """Signals as they were read, of which some come again."""
+        for id, fields in part.signals.after((0, 0), 4):
+            if fields[0][1] in REPEATABLE and id <= parse_id(commit.cursor):
+                self.signals.append((commit.p, fields))
 
     def committed(self, commit: Commit, state: State) -> None:
         self.commits += 1
@@ -87,15 +114,25 @@ class Watch(Observer):
             outputs = dict(part.outputs.get(write.run, {}))
             self.kept[write.run, id] = Kept(dict(fields), outputs)
 
-    def appended(self, p: int, signals: Sequence[Fields]) -> None:
-        """Without a loss of Redis no token is ever missed."""
+    def appended(self, part: Partition, signals: Sequence[Fields]) -> None:
+        """Without a loss of Redis no token is ever missed, and no child run."""
         for fields in signals:
             if fields[0][1] == b"reemit" and not self.losses:
                 asked = msgspec.json.decode(fields[1][1], type=Reemit)
-                self.fail(f"{asked.run} misses {asked.tokens or asked.children}: a token was lost")
+                starting = {
+                    msgspec.json.decode(unread[1][1], type=Start).run
+                    for _, unread in part.signals.after((0, 0), 1 << 30)
+                    if unread[0][1] == b"start"
+                }
+                lost = [*asked.tokens, *(set(asked.children) - starting - part.runs.keys())]
+                if lost:
+                    self.fail(f"{asked.run} misses {lost}")
 
     def look_for_tokens(self, state: State) -> None:
-        """Every dispatched token stands in its stream or in an unread result."""
+        """Every dispatched token stands in its stream or in an unread result. Not after a loss:
+        what an old copy of Redis brings back is withdrawn before its run is restored."""
+        if self.losses:
+            return
         for part in state.partitions.values():
             placed = {
                 token
@@ -115,21 +152,18 @@ class Watch(Observer):
 
     # ── Postgres ──────────────────────────────────────────────────────────────────────────────
 
-    def stored(self, postgres: Postgres) -> Callable[[TransitionRow], None]:
-        """What looks at each row before it is stored."""
+    def storing(self, row: TransitionRow, tables: Tables) -> None:
+        rows = tables.transitions.get(row.run_id, [])
+        seq, last = (rows[-1].last_seq, rows[-1].commit_id) if rows else (0, "")
+        if row.first_seq != seq + 1:
+            self.fail(f"the history of {row.run_id} has a gap before event {row.first_seq}")
+        if row.prev != last:
+            self.fail(f"{row.commit_id} of {row.run_id} follows {row.prev}, not {last}")
+        if tables.runs[row.run_id].ended and b'"run.ended"' in row.events:
+            self.fail(f"{row.run_id} ends twice")
 
-        def look(row: TransitionRow) -> None:
-            rows = postgres.tables.transitions.get(row.run_id, [])
-            seq, last = (rows[-1].last_seq, rows[-1].commit_id) if rows else (0, "")
-            if row.first_seq != seq + 1:
-                self.fail(f"the history of {row.run_id} has a gap before event {row.first_seq}")
-            if row.prev != last:
-                self.fail(f"{row.commit_id} of {row.run_id} follows {row.prev}, not {last}")
-            run = postgres.tables.runs[row.run_id]
-            if run.ended and b'"run.ended"' in row.events:
-                self.fail(f"{row.run_id} ends twice")
-
-        return look
+    def forking(self, run: str) -> None:
+        self.forked.add(run)
 
 
 def is_quiet(postgres: Postgres) -> bool:
