@@ -44,7 +44,7 @@ SEND_AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One signal on its way, with the blobs that its reader will want.
+    """One signal on its way, with the blobs that its reader will want, its compiled document first.
 
     Starts travel apart: a full Redis refuses a call with a start in it, and takes the others.
     """
@@ -160,14 +160,18 @@ class Relay:
                 )  # fmt: skip
 
     async def _cache(self, batch: Iterable[Parcel]) -> None:
-        """Put blobs into the cache in Redis, unless that was done lately."""
+        """Put blobs into the cache in Redis; compiled documents unless that was done lately. The
+        others must be there: workers have no other store, and what only ended runs name leaves."""
         now = self._clock()
-        wanted = {(parcel.tenant, digest) for parcel in batch for digest in parcel.blobs}
-        for key in wanted:
-            if self._cached.get(key, 0.0) > now:
+        named = dict.fromkeys(
+            (each.tenant, blob, at == 0) for each in batch for at, blob in enumerate(each.blobs)
+        )
+        for tenant, blob, is_document in named:
+            if is_document and self._cached.get((tenant, blob), 0.0) > now:
                 continue
-            await self._cas.warm(*key)
-            self._cached[key] = now + CACHED_S
+            await self._cas.warm(tenant, blob)
+            if is_document:
+                self._cached[tenant, blob] = now + CACHED_S
         if len(self._cached) > 10_000:
             self._cached = {key: until for key, until in self._cached.items() if until > now}
 

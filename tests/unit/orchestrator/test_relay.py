@@ -56,3 +56,22 @@ async def test_one_partition_out_of_reach_does_not_keep_the_others() -> None:
     relay.offer_start(start(1))
     await relay.flush()
     assert (await sent(bus, 0), await sent(bus, 1)) == ([], [b"start"])
+
+
+async def test_values_are_brought_back_for_every_start_documents_only_now_and_then() -> None:
+    """Workers read values from Redis alone, and what only ended runs named has left it."""
+    relay = await relay_on(MemoryBus())
+    warmed: list[str] = []
+
+    class Noting(Cas):
+        async def warm(self, tenant: str, digest: str) -> None:
+            warmed.append(digest)
+
+    relay._cas = cast("Any", Noting())
+    ref = {"$cas": "sha256:large", "size_bytes": 99_999}
+    for run in "ab":
+        row = StartRow(f"0-{run}", "acme", 0, "w", 1, "sha256:i", AT, None, ref, {}, None)
+        relay.offer_start(row)
+        relay.offer_start(row)
+        await relay.flush()
+    assert warmed == ["sha256:i", "sha256:large", "sha256:large"]
