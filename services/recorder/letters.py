@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 import msgspec
@@ -18,6 +19,9 @@ from minuet.store.history import NewDeadLetter
 
 from .partitions import Partitions
 
+if TYPE_CHECKING:
+    from minuet.store.database import Connection
+
 log = structlog.get_logger()
 
 COUNT: Final = 100
@@ -25,8 +29,12 @@ BLOCK_MS: Final = 1_000
 RETRY_S: Final = 1.0
 
 
+LOCK_KEY: Final = 0x6C657474657273
+
+
 class DeadLetters:
-    """At least once: a crash between insert and delete stores a letter twice."""
+    """At least once: a crash between insert and delete stores a letter twice. Of several recorders
+    one at a time carries letters."""
 
     def __init__(self, database: Database, bus: RecorderBus, *, block_ms: int = BLOCK_MS) -> None:
         self._database = database
@@ -46,20 +54,32 @@ class DeadLetters:
     async def turn(self) -> int:
         cursors = dict.fromkeys(await self._partitions.known(), "0-0")
         entries = await self._bus.read_dead(cursors, count=COUNT, block_ms=self._block_ms)
+        if not entries:
+            return 0
+        async with self._database.connection() as c:
+            await c.execute("select pg_advisory_lock($1)", LOCK_KEY)
+            try:
+                return await self._carry(c, cursors)
+            finally:
+                await c.execute("select pg_advisory_unlock($1)", LOCK_KEY)
+
+    async def _carry(self, c: Connection, cursors: Mapping[int, str]) -> int:
+        """What is still there: another recorder may have had the lock until now."""
+        entries = await self._bus.read_dead(cursors, count=COUNT, block_ms=0)
         if entries:
-            await self._store(entries)
+            await self._store(c, entries)
             ids: dict[int, list[str]] = {}
             for entry in entries:
                 ids.setdefault(entry.p, []).append(entry.id)
             await self._bus.delete_dead(ids)
         return len(entries)
 
-    async def _store(self, entries: list[Entry]) -> None:
+    async def _store(self, c: Connection, entries: list[Entry]) -> None:
         fields = [
             {name: value.decode(errors="replace") for name, value in entry.fields}
             for entry in entries
         ]
-        async with self._database.transaction() as c:
+        async with c.transaction():
             tenants = await history.tenants_of(c, [each.get("run", "") for each in fields])
             letters = [
                 NewDeadLetter(

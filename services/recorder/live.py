@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from minuet.bus.api import Entry, RecorderBus
+from minuet.bus.api import Entry, RecorderBus, id_order
 from minuet.model.errors import Unavailable
 from minuet.model.event import LiveEvent
 from minuet.service import stopped_within
@@ -51,7 +51,7 @@ class LogLine(NamedTuple):
 
 class LiveRecorder:
     """Best effort: the stream is trimmed whether or not it was read. The cursor moves in the
-    transaction that stores, so a line is stored once as long as one recorder runs."""
+    transaction that stores, and what several recorders have read the first of them stores."""
 
     def __init__(self, database: Database, bus: RecorderBus, *, block_ms: int = BLOCK_MS) -> None:
         self._database = database
@@ -78,11 +78,14 @@ class LiveRecorder:
         cursors = {p: self._cursors.get(p, "0-0") for p in known}
         entries = await self._bus.read_live(cursors, count=COUNT, block_ms=self._block_ms)
         if entries:
-            moved = {entry.p: entry.id for entry in entries}
             async with self._database.transaction() as c:
-                await _store(c, entries)
-                await live.move_cursors(c, moved)
-            self._cursors.update(moved)
+                reached = await live.lock_cursors(c, {entry.p for entry in entries})
+                fresh = [e for e in entries if id_order(e.id) > id_order(reached[e.p])]
+                reached |= {entry.p: entry.id for entry in fresh}
+                if fresh:
+                    await _store(c, fresh)
+                    await live.move_cursors(c, reached)
+            self._cursors.update(reached)
         return len(entries)
 
 

@@ -3,7 +3,7 @@ stream was read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
 async def live_cursors(c: Connection) -> dict[int, str]:
     """Partition -> id of the last entry whose content is stored."""
     rows = await c.fetch("select partition, cursor from live_cursors")
+    return {row["partition"]: row["cursor"] for row in rows}
+
+
+async def lock_cursors(c: Connection, partitions: Iterable[int]) -> dict[int, str]:
+    """As `live_cursors`; until the transaction ends nobody else stores what follows them."""
+    wanted = sorted(partitions)
+    await c.execute(
+        "insert into live_cursors (partition, cursor) select p, '0-0' from unnest($1::int[]) as p "
+        "order by p on conflict do nothing",
+        wanted,
+    )
+    rows = await c.fetch(
+        "select partition, cursor from live_cursors where partition = any($1::int[]) "
+        "order by partition for update",
+        wanted,
+    )
     return {row["partition"]: row["cursor"] for row in rows}
 
 

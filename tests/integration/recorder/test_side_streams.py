@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -43,6 +44,37 @@ async def test_logs_and_starts_are_stored_once(database: Database, bus: MemoryBu
     ]
     starts = await database.fetch("select run_id, node, gen, attempt, worker from node_started")
     assert [tuple(row) for row in starts] == [(RUN, "n", 1, 1, "w1")]
+
+
+async def test_logs_that_two_recorders_have_read_are_stored_once(
+    database: Database, bus: MemoryBus
+) -> None:
+    """Each knows where it was; between reading and storing the other one stored more."""
+    recorders = [LiveRecorder(database, bus, block_ms=0) for _ in range(2)]
+    for number in range(5):
+        await bus.emit_live(0, [live("node.log", level="info", message=str(number))])
+        await bus.emit_live(1, [live("node.log", level="info", message=f"other {number}")])
+        await asyncio.gather(*(recorder.turn() for recorder in recorders))
+    await recorders[0].turn()
+    logs = await database.fetch("select message from node_logs order by id")
+    expected = [str(number) for number in range(5)]
+    found = [row["message"] for row in logs]
+    assert [each for each in found if "other" not in each] == expected
+    assert sorted(found) == sorted([*expected, *(f"other {each}" for each in expected)])
+
+
+async def test_dead_letters_that_two_recorders_have_read_are_stored_once(
+    database: Database, bus: MemoryBus
+) -> None:
+    carriers = [DeadLetters(database, bus, block_ms=0) for _ in range(2)]
+    lease = await bus.acquire(0, "o", 60_000)
+    assert lease is not None
+    for number in range(5):
+        letter = [("k", b"poison"), ("data", b"%d" % number)]
+        await bus.commit(Commit(0, "o", number, "0-0", dead_letters=[letter]))
+        await asyncio.gather(*(carrier.turn() for carrier in carriers))
+    rows = await database.fetch("select data from dead_letters order by id")
+    assert [row["data"] for row in rows] == list(range(5))
 
 
 async def test_the_last_progress_of_an_execution_is_kept(
