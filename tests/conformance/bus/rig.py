@@ -20,12 +20,12 @@ from minuet.bus.api import (
     JournalBus,
     LineBus,
     Page,
-    ReconcilerBus,
     RecorderBus,
     RunWrite,
     TicketBus,
     WorkerBus,
 )
+from minuet.bus.leftovers import LeftoverBus
 from minuet.bus.memory import MemoryBus
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ SOON_MS = 30
 
 class Bus(
     CoordinatorBus,
-    ReconcilerBus,
+    LeftoverBus,
     WorkerBus,
     RecorderBus,
     CacheBus,
