@@ -28,7 +28,8 @@ class Recordable(NamedTuple):
 @dataclass(slots=True)
 class Verdict:
     """`ended` are runs whose end is stored, now or before: their keys in Redis may shrink.
-    `deleted` counts what is told of runs that were deleted."""
+    `deleted` counts what is told of runs that were deleted, `gaps` those among the refused before
+    which the stored history lacks something."""
 
     rows: list[TransitionRow] = field(default_factory=list)
     accepted: list[Recordable] = field(default_factory=list)
@@ -39,6 +40,7 @@ class Verdict:
     duplicates: int = 0
     deleted: int = 0
     refused: int = 0
+    gaps: int = 0
 
 
 def doubtful(batch: Iterable[Recordable], heads: Mapping[str, RunHead]) -> list[tuple[str, int]]:
@@ -78,6 +80,7 @@ def judge(
             heads[record.run] = RunHead(record.seq, item.commit, record.status)
             _accept(verdict, item, first_seq)
         else:
+            verdict.gaps += record.first_seq > head.seq + 1 and record.run not in verdict.forks
             _refuse(verdict, item)
     return verdict
 

@@ -17,6 +17,7 @@ BATCH_SECONDS = Histogram(
 )
 DUPLICATES = Counter("minuet_recorder_duplicates_total", "Transitions that were stored before")
 FORKS = Counter("minuet_recorder_forks_total", "Transitions that do not follow the stored history")
+GAPS = Counter("minuet_recorder_gaps_total", "Transitions before which Postgres lacks others")
 POISON = Counter(
     "minuet_recorder_poison_total", "Transitions and entries dead-lettered", ["reason"]
 )

@@ -109,7 +109,7 @@ class Recorder:
         if batch.unreadable:
             await self._writer.bury_unreadable(batch.unreadable)
         if batch.items:
-            verdicts = await self._writer.write(sorted(batch.ids), batch.items)
+            verdicts = await self._writer.write(batch.ids, batch.items)
             await self._announce(verdicts)
             await self._send_archived(verdicts)
         await self._bus.delete_events(batch.ids)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -11,6 +11,7 @@ import structlog
 
 from minuet.bus.api import CacheBus
 from minuet.model.canonical import digest as digest_of
+from minuet.model.errors import BusUnavailable
 from minuet.model.event import REFERENCE_MARK
 from minuet.model.token import CasRef
 from minuet.store.blobs import Key, missing_blobs
@@ -64,14 +65,20 @@ def uses_in(accepted: Iterable[Recordable]) -> set[Use]:
     }
 
 
+Stands = Callable[[], Awaitable[bool]]
+"""Whether Redis still holds the entries that are being recorded."""
+
+
 async def fetch_missing(
-    database: Database, bus: CacheBus, batch: Iterable[Recordable], *, ttl_s: int
+    database: Database, bus: CacheBus, batch: Iterable[Recordable], stands: Stands, *, ttl_s: int
 ) -> AsyncIterator[dict[Key, bytes]]:
     """The blobs that the batch names and Postgres lacks, from the cache, in portions that fit into
     memory: a batch may name thousands of large ones.
 
     One that the cache has lost or damaged is left out and logged: the history is worth more with
-    a hole than not at all. Raises BusUnavailable, StoreUnavailable, MsgspecError.
+    a hole than not at all. But if the entries are lost too, Redis was emptied or went back: then
+    these steps are better run again than recorded without their results, and BusUnavailable is
+    raised. Raises StoreUnavailable, MsgspecError.
     """
     named = named_blobs(batch)
     if not named:
@@ -79,7 +86,14 @@ async def fetch_missing(
     async with database.connection() as c:
         missing = sorted(await missing_blobs(c, sorted(named)))
     for portion in _portions(missing, named):
-        yield await _fetch(bus, portion, ttl_s)
+        found = await _fetch(bus, portion, ttl_s)
+        lost = [key for key in portion if key not in found]
+        if lost and not await stands():
+            raise BusUnavailable("Redis lost the events that were being recorded")
+        for tenant, digest in lost:
+            metrics.BLOBS_MISSING.inc()
+            log.error("blob_missing", tenant=tenant, digest=digest)
+        yield found
 
 
 def _portions(keys: list[Key], sizes: dict[Key, int]) -> Iterator[list[Key]]:
@@ -96,12 +110,7 @@ def _portions(keys: list[Key], sizes: dict[Key, int]) -> Iterator[list[Key]]:
 
 
 async def _fetch(bus: CacheBus, keys: list[Key], ttl_s: int) -> dict[Key, bytes]:
-    found: dict[Key, bytes] = {}
+    """Those that the cache has whole."""
     blobs = await asyncio.gather(*(bus.cas_get(*key, ttl_s=ttl_s) for key in keys))
-    for key, data in zip(keys, blobs, strict=True):
-        if data is None or digest_of(data) != key[1]:
-            metrics.BLOBS_MISSING.inc()
-            log.error("blob_missing", tenant=key[0], digest=key[1], damaged=data is not None)
-        else:
-            found[key] = data
-    return found
+    found = {key: data for key, data in zip(keys, blobs, strict=True) if data is not None}
+    return {key: data for key, data in found.items() if digest_of(data) == key[1]}

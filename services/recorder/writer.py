@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import asyncpg
 import msgspec
 import structlog
 
-from minuet.bus.api import CacheBus, Entry
+from minuet.bus.api import CacheBus, Entry, RecorderBus
 from minuet.cas.cas import TTL_S
 from minuet.store import deletion, history, uses
 from minuet.store.blobs import Key, insert_blobs
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 Blobs: TypeAlias = dict[Key, bytes]
+Ids: TypeAlias = Mapping[int, Sequence[str]]
+LAST_OF_MS = 2**64 - 1
 
 # What speaks against the data of a batch, and never against the state of the server.
 POISON = (
@@ -37,35 +41,40 @@ POISON = (
 )
 
 
+class Bus(CacheBus, RecorderBus, Protocol):
+    """The part of the bus that is needed here."""
+
+
 class Writer:
-    def __init__(self, database: Database, bus: CacheBus, *, blob_ttl_s: int = TTL_S) -> None:
+    def __init__(self, database: Database, bus: Bus, *, blob_ttl_s: int = TTL_S) -> None:
         self._database = database
         self._bus = bus
         self._blob_ttl_s = blob_ttl_s
 
-    async def write(self, partitions: list[int], items: list[Recordable]) -> list[Verdict]:
-        """Store what follows; several verdicts if the batch had to be divided.
+    async def write(self, ids: Ids, items: list[Recordable]) -> list[Verdict]:
+        """Store what follows; several verdicts if the batch had to be divided. `ids` are the
+        entries, by partition, in which the items stand.
 
         Data that Postgres refuses is found by halving the batch and dead-lettered, so that one
         bad transition cannot hold up the others. Raises StoreUnavailable and BusUnavailable:
         then it is unknown what was stored, and writing again is harmless.
         """
         try:
-            return [await self._store(partitions, items)]
+            return [await self._store(ids, items)]
         except POISON as error:
             if len(items) == 1:
                 await self._bury(items[0], f"{type(error).__name__}: {error}")
                 return []
             log.warning("batch_divided", transitions=len(items), error=str(error))
         half = len(items) // 2
-        verdicts = await self.write(partitions, items[:half])
-        return verdicts + await self.write(partitions, items[half:])
+        verdicts = await self.write(ids, items[:half])
+        return verdicts + await self.write(ids, items[half:])
 
-    async def _store(self, partitions: list[int], items: list[Recordable]) -> Verdict:
-        blobs = await self._store_all_but_last(items)
+    async def _store(self, ids: Ids, items: list[Recordable]) -> Verdict:
+        blobs = await self._store_all_but_last(ids, items)
         with metrics.BATCH_SECONDS.time():
             async with self._database.transaction() as c:
-                await history.lock_partitions(c, partitions)
+                await history.lock_partitions(c, sorted(ids))
                 verdict = await self._judge(c, items)
                 if blobs:
                     await insert_blobs(c, blobs)
@@ -74,11 +83,12 @@ class Writer:
         _tell(verdict)
         return verdict
 
-    async def _store_all_but_last(self, items: list[Recordable]) -> Blobs:
+    async def _store_all_but_last(self, ids: Ids, items: list[Recordable]) -> Blobs:
         """Stores the blobs that the batch names, portion by portion; the last portion, mostly the
         only one, is left to the transaction. A blob whose event is not stored does no harm."""
         last: Blobs = {}
-        found = fetch_missing(self._database, self._bus, items, ttl_s=self._blob_ttl_s)
+        stand = partial(self._stand, ids)
+        found = fetch_missing(self._database, self._bus, items, stand, ttl_s=self._blob_ttl_s)
         async for blobs in found:
             if last:
                 async with self._database.transaction() as c:
@@ -86,6 +96,12 @@ class Writer:
                 metrics.BLOBS.inc(len(last))
             last = blobs
         return last
+
+    async def _stand(self, ids: Ids) -> bool:
+        """Whether the oldest entry of each partition is still there."""
+        before = {p: _id_before(of_p[0]) for p, of_p in ids.items()}
+        found = await self._bus.read_events(before, count=1, block_ms=0)
+        return {p: of_p[0] for p, of_p in ids.items()} == {each.p: each.id for each in found}
 
     async def _judge(self, c: Connection, items: list[Recordable]) -> Verdict:
         heads = await history.run_heads(c, list({item.record.run for item in items}))
@@ -103,6 +119,7 @@ class Writer:
         log.error("transition_refused", run_id=item.record.run, reason=reason)
         async with self._database.transaction() as c:
             await history.insert_dead_letters(c, [_letter(item, "refused_transition", reason)])
+            await history.request_restores(c, [item.record.run])
 
     async def bury_unreadable(self, unreadable: list[tuple[Entry, str]]) -> None:
         """Keep entries of which not even the run can be told."""
@@ -145,6 +162,7 @@ def _tell(verdict: Verdict) -> None:
     metrics.BATCH_TRANSITIONS.observe(len(verdict.rows))
     metrics.DUPLICATES.inc(verdict.duplicates + verdict.deleted)
     metrics.FORKS.inc(verdict.refused)
+    metrics.GAPS.inc(verdict.gaps)
     for run, item in verdict.forks.items():
         log.warning("fork_refused", run_id=run, commit=item.commit, prev=item.record.prev)
     for item in verdict.unknown:
@@ -162,6 +180,11 @@ def _letter(item: Recordable, kind: str, reason: str) -> NewDeadLetter:
         "events": bytes(record.events).decode(errors="replace"),
     }
     return NewDeadLetter(record.tenant, record.run, None, kind, data)
+
+
+def _id_before(id: str) -> str:
+    ms, n = map(int, id.split("-"))
+    return f"{ms}-{n - 1}" if n else f"{ms - 1}-{LAST_OF_MS}"
 
 
 def _describe(entry: Entry, reason: str) -> dict[str, object]:

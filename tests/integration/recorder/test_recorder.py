@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from minuet.bus.api import Entry
 from minuet.bus.memory import MemoryBus
 from minuet.model.canonical import digest
 from minuet.model.errors import BusUnavailable
@@ -202,6 +204,31 @@ async def test_blobs_are_durable_with_the_event_that_names_them(
     kept = {(name, data, len(data)), (digest(whole), whole, len(whole))}
     assert {tuple(row) for row in rows} == kept
     assert (await row_of(database))["outputs_ref"] == refs
+
+
+async def test_steps_whose_results_redis_lost_with_their_events_are_not_recorded(
+    database: Database, database_url: str, bus: MemoryBus, owner: Owner, recorder: Recorder
+) -> None:
+    """Redis is emptied while the recorder has the events in hand: the steps run again."""
+    await accept(database_url, RUN)
+    data = b'"' + b"x" * 9000 + b'"'
+    await bus.cas_put(TENANT, digest(data), data, ttl_s=60)
+    ref = {"$cas": digest(data), "size_bytes": len(data)}
+    output = Event("node.ended", "a", 1, {"status": "succeeded", "output_ref": ref})
+    await owner.commit(transition(RUN, seq=1, events=[output]))
+    real = bus.read_events
+
+    async def read_events(cursors: Mapping[int, str], *, count: int, block_ms: int) -> list[Entry]:
+        entries = await real(cursors, count=count, block_ms=block_ms)
+        if entries:
+            bus.empty()
+        return entries
+
+    bus.read_events = read_events  # type: ignore[method-assign]
+    with pytest.raises(BusUnavailable, match="lost the events"):
+        await recorder.turn()
+    assert await history(database) == []
+    assert await recorder.turn() == 0
 
 
 async def test_two_recorders_store_everything_once(

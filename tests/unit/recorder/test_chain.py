@@ -69,6 +69,12 @@ def test_all_that_follows_a_fork_is_refused_too() -> None:
     assert (kept(verdict), verdict.refused) == ([], 2)
 
 
+def test_what_lacks_something_before_it_is_told_from_other_forks() -> None:
+    """Redis says that it was recorded: Postgres is older, or refused a transition."""
+    assert judge([item("x", 5, "c4")], at(3, "c3"), {}).gaps == 1
+    assert judge([item("x", 4, "c9"), item("y", 5, "x")], at(3, "c3"), {}).gaps == 0
+
+
 def test_a_request_goes_when_the_history_goes_on() -> None:
     verdict = judge([item("x", 4, "other"), item("c4", 4, "c3")], at(3, "c3"), {})
     assert kept(verdict) == ["c4"]
