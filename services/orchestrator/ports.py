@@ -33,5 +33,8 @@ class Cas(Protocol):
     async def put(self, tenant: str, data: bytes) -> str:
         """Store durably; the digest."""
 
+    async def put_for_now(self, tenant: str, data: bytes, *, ttl_s: int) -> str:
+        """Store where Redis finds it for that long; the digest."""
+
     async def warm(self, tenant: str, digest: str) -> None:
         """Copy a durable value into the cache in Redis."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Final, ParamSpec, TypeVar
 
 import msgspec
 import structlog
@@ -25,6 +26,12 @@ from .start import start_of
 
 log = structlog.get_logger(__name__)
 
+P = ParamSpec("P")
+T = TypeVar("T")
+SHORT_HISTORY: Final = 200
+STATE_S: Final = 3600
+"""A restore that is not read by then is no loss: another one follows."""
+
 _decode_events = msgspec.json.Decoder(list[Event]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -38,19 +45,18 @@ class RestoreMaker:
         self._children = ChildRuns(database, cas)
 
     async def make(self, run: StoredRun, *, not_after: int) -> Restore:
-        """The signal, its state stored durably. Raises NotFound if the compiled document is
+        """The signal, its state in Redis. Raises NotFound if the compiled document is
         gone, ValueError or KeyError if the history does not fit it, Unavailable."""
         tenant = run.start.tenant
         plan = await self._plans.get(tenant, run.start.ir_digest)
-        # Off the loop: a history of thousands of nodes takes a while.
-        events = await asyncio.to_thread(decode_history, run)
+        events = await _off_loop(run, decode_history, run)
         plans = {digest: await self._plans.get(tenant, digest) for digest in plans_needed(events)}
-        folded = await asyncio.to_thread(state_of, plan, run, events, plans)
+        folded = await _off_loop(run, state_of, plan, run, events, plans)
         await self._warm(folded)
         snapshot = folded.snapshot()
         snapshot.children = await self._children.known(tenant, live_children(folded))
         state = _encode(snapshot)
-        digest = await self._cas.put(tenant, state)
+        digest = await self._cas.put_for_now(tenant, state, ttl_s=STATE_S)
         return Restore(
             run=run.start.id,
             tenant=run.start.tenant,
@@ -59,7 +65,6 @@ class RestoreMaker:
             fork=run.fork,
             not_after=not_after,
         )
-
 
     async def _warm(self, state: RunState) -> None:
         """Bring back to Redis the values that tokens will name: workers know no other store."""
@@ -71,6 +76,13 @@ class RestoreMaker:
 
 
 def named_by(state: RunState) -> set[str]:
+async def _off_loop(run: StoredRun, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """A history of thousands of events takes a while; one of a few less than a thread."""
+    if run.seq < SHORT_HISTORY:
+        return work(*args, **kwargs)
+    return await asyncio.to_thread(work, *args, **kwargs)
+
+
     """Digests of the values that what is still to come may read."""
     if state.status.ended:
         return set()

@@ -65,6 +65,13 @@ class Cas:
         await self._cache(tenant, digest, data)
         return CasRef(digest=digest, size_bytes=len(data))
 
+    async def put_for_now(self, tenant: str, data: bytes, *, ttl_s: int) -> CasRef:
+        """In Redis alone and for a short life: for what is of use only as long as Redis keeps the
+        signal that names it. Raises BusUnavailable, Overloaded."""
+        digest = digest_of(data)
+        await self._bus.cas_put(tenant, digest, data, ttl_s=ttl_s)
+        return CasRef(digest=digest, size_bytes=len(data))
+
     async def get(self, tenant: str, digest: str) -> bytes:
         """The blob, checked against its digest. Raises NotFound, or Unavailable if a store that
         might have it cannot be asked."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from minuet.model.errors import NotFound
+from minuet.model.errors import NotFound, Overloaded
 
 from .cas import Cas
 
 
 class DurableCas:
-    """Like `Cas`, but `put` is durable when it returns and tells the digest alone."""
+    """Like `Cas`, but `put` is durable when it returns, and digests alone are told."""
 
     def __init__(self, cas: Cas) -> None:
         self._cas = cas
@@ -22,6 +22,13 @@ class DurableCas:
 
     async def put(self, tenant: str, data: bytes) -> str:
         return (await self._cas.put_durably(tenant, data)).digest
+
+    async def put_for_now(self, tenant: str, data: bytes, *, ttl_s: int) -> str:
+        """In Redis for that long; durable instead if Redis is full. Raises Unavailable."""
+        try:
+            return (await self._cas.put_for_now(tenant, data, ttl_s=ttl_s)).digest
+        except Overloaded:
+            return await self.put(tenant, data)
 
     async def warm(self, tenant: str, digest: str) -> None:
         await self._cas.warm(tenant, digest)
