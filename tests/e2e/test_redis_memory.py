@@ -135,6 +135,7 @@ def test_redis_returns_to_its_base_line_after_five_hundred_runs(rig: Rig, redis:
     base_keys, base_used = keys(redis), used(redis)
 
     run_all(rig, {name: count for name, (count, _) in DOCUMENTS.items()})
+    assert all(redis.ttl(key) > 0 for key in keys(redis) if key.startswith(b"cas:"))
     peak_keys, peak_used = len(keys(redis)), used(redis)
     ended_at = time.monotonic()
     until(lambda: settled(redis, definitions), "all runs have left", LIMIT_S)

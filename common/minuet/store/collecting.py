@@ -3,6 +3,8 @@ while.
 
 The while is what makes it safe. Who names a blob put it, asked for it or read a row that named it
 not long before: the first two take the mark away, and after the third it cannot be old enough.
+What only marked blobs name is marked too, so that a tree of them goes within one such while; who
+puts the root of one puts its leaves before.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ FIRST: Final[Key] = ("", "")
 
 _USED = """(
   exists (select from blob_uses u where u.tenant = b.tenant and u.digest = b.digest)
-  or exists (select from blob_links l where l.tenant = b.tenant and l.digest = b.digest)
+  or exists (select from blob_links l
+    join blobs o on o.tenant = l.tenant and o.digest = l.owner and o.unreferenced_at is null
+    where l.tenant = b.tenant and l.digest = b.digest)
   or exists (select from workflow_versions v
     where v.tenant = b.tenant and v.document_digest = b.digest)
   or exists (select from workflow_versions v where v.tenant = b.tenant and v.ir_digest = b.digest)

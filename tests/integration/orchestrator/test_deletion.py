@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import httpx
@@ -15,6 +16,8 @@ from minuet.model.errors import BusUnavailable, StoreUnavailable
 from minuet.model.event import Event
 from minuet.model.status import RunStatus
 from minuet.services.orchestrator.core import Core
+from minuet.services.orchestrator.definitions import STORED_S
+from minuet.services.orchestrator.retention.blobs import GRACE, BlobCollector
 from minuet.services.orchestrator.retention.deleting import Deleter
 from minuet.store import deletion
 from minuet.store.database import Database
@@ -280,3 +283,53 @@ async def test_owners_are_asked_to_forget_the_family(
     told = [dict(each.fields) for each in entries]
     archived = [msgspec.json.decode(each["s"]) for each in told if each["k"] == b"archived"]
     assert [each["run"] for each in archived] == [run]
+
+
+async def blobs(db: Database) -> set[str]:
+    return {row["digest"] for row in await db.fetch("select digest from blobs")}
+
+
+async def collect(db: Database) -> None:
+    """What nothing names, as if it had been so for long."""
+    collector = BlobCollector(db)
+    for _ in range(2):
+        assert await collector.sweep() == 0
+    await db.execute("update blobs set unreferenced_at = unreferenced_at - interval '2 hours'")
+    await collector.sweep()
+
+
+async def test_values_and_documents_of_a_deleted_run_are_collected(
+    api: httpx.AsyncClient, db: Database, history: History, document: Json
+) -> None:
+    body = {"document": document, "inputs": {"domain": "x" * 100_000}}
+    run = str((await api.post("/runs", json=body)).json()["id"])
+    await end(history, run)
+    await collect(db)
+    kept = await blobs(db)
+    assert len(kept) == 3, "document, compiled document and inputs"
+    other = str((await api.post("/runs", json=body)).json()["id"])
+    await api.delete(f"/runs/{run}")
+    await collect(db)
+    assert await blobs(db) == kept
+    await end(history, other)
+    await api.delete(f"/runs/{other}")
+    await collect(db)
+    assert await blobs(db) == set()
+
+
+async def test_a_document_that_was_collected_is_stored_again(
+    core: Core, api: httpx.AsyncClient, db: Database, history: History, document: Json,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The process remembers that it stored it: not for as long as it takes to be collected."""
+    run = await start(api, document)
+    before = await blobs(db)
+    await end(history, run)
+    await api.delete(f"/runs/{run}")
+    await collect(db)
+    assert await blobs(db) == set()
+    now = time.monotonic() + STORED_S
+    monkeypatch.setattr(core.starter._definitions, "_clock", lambda: now)
+    await start(api, document)
+    assert await blobs(db) == before
+    assert GRACE.total_seconds() > 2 * STORED_S
