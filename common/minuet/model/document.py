@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from .prepared import prepare
+
 Json = Any
 
 
@@ -94,3 +96,6 @@ class Workflow(
     concurrency: Concurrency | None = None
     labels: dict[str, str] = {}
     ui: dict[str, Json] | None = None
+
+
+prepare(Workflow)

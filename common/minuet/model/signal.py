@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from .prepared import prepare
 from .token import CasRef
 
 SIGNAL_VERSION = 1
@@ -166,3 +167,6 @@ SIGNAL_TYPES: dict[str, type[RunSignal]] = {
     "reemit": Reemit,
     "continue": Continue,
 }
+
+
+prepare(Start, Restore)

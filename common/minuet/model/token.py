@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from .prepared import prepare
+
 TOKEN_VERSION = 1
 
 
@@ -129,3 +131,6 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     ended_at: int | None = None
     worker: str | None = None
     item: int | None = None
+
+
+prepare(TaskToken, Outcome)

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from minuet.model.prepared import prepare
+
 from .context import Context
 
 ONE_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -66,8 +68,18 @@ def read_signature(function: Callable[..., Any]) -> Signature:
             )
     if len(fields) == 1 and takes_whole_config(fields[0], hints):
         name = fields[0].name
-        return Signature(hints.get(name, dict[str, Any]), name, context, empty=False)
-    return Signature(struct_of(function, fields, hints), None, context, empty=not fields)
+        return Signature(decodable(function, hints.get(name, dict[str, Any])), name, context, False)
+    config = decodable(function, struct_of(function, fields, hints))
+    return Signature(config, None, context, empty=not fields)
+
+
+def decodable(function: Callable[..., Any], type_: Any) -> Any:
+    """The same type, prepared: plain functions get their arguments in threads."""
+    try:
+        prepare(type_)
+    except (TypeError, ValueError) as exc:
+        raise NodeDefinitionError(f"{function.__qualname__}: {exc}") from exc
+    return type_
 
 
 def type_hints(function: Callable[..., Any]) -> dict[str, Any]:
