@@ -49,6 +49,9 @@ BASE_ENV = {
     "MINUET_AGENT_API_KEY": AGENT_KEY,
     "MINUET_API_KEY": AGENT_KEY,
     "PYTHONUNBUFFERED": "1",
+    "PYTHONFAULTHANDLER": "1",  # what dies by itself says where
+    "PYTHONDONTWRITEBYTECODE": "",  # restarts take what they take elsewhere, too
+    "PYTHONPYCACHEPREFIX": f"/tmp/minuet-{os.geteuid()}-bytecode",
 }
 
 
