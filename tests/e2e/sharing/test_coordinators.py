@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.prove.faults.metrics import metric
 from tests.prove.fleet import Fleet
 from tests.prove.judge import judge
-from tests.prove.load import LEDGER_NODES, OUTPUTS, Load, load
+from tests.prove.load import LEDGER_NODES, OUTPUTS, Load
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(240)]
@@ -18,31 +17,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial, pytest.mark
 PARTITIONS = 8
 OWNED = "minuet_partitions_owned"
 WORKFLOW = "prove-chain"
-QUICK = {"MINUET_WORKER_LEASE_MS": "3000", "MINUET_WORKER_HEARTBEAT_MS": "500"}
 FIRST, SECOND, THIRD = "coordinator", "coordinator-2", "coordinator-3"
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with Fleet(tmp_path_factory.mktemp("fleet"), env=QUICK) as made:
-        made.start_all(without=("agent_runner", "fanout"))
-        yield made
-
-
-@pytest.fixture(scope="module")
-def work(fleet: Fleet) -> Iterator[Load]:
-    with load(fleet) as made:
-        yield made
-
-
 @pytest.fixture(autouse=True)
-def alone(fleet: Fleet) -> Iterator[None]:
-    """Before and after each test the first one owns all."""
+def alone(fleet: Fleet) -> None:
     until_owned(fleet, {FIRST: PARTITIONS})
-    yield
-    for name in (SECOND, THIRD):
-        if name in fleet.names:
-            fleet.remove(name)
 
 
 def owned(fleet: Fleet, name: str) -> int:
