@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from examples.pipelines.shapes import pipeline
 from tests.e2e.rig import Json, Rig, document
 from tests.suite import Suite
 from tests.support.browser import SITE, chromium, watched_page
@@ -63,9 +64,22 @@ def opened(page: Page, path: str, card: str) -> tuple[float, float]:
 @pytest.mark.parametrize("count", [200, 1_000])
 def test_opening_large_flows_and_runs(rig: Rig, figures: Figures, count: int) -> None:
     workflow = layers(count)
+    measure(rig, figures, workflow)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("count", [1_000, 10_000])
+def test_opening_pipelines_and_their_runs(rig: Rig, figures: Figures, count: int) -> None:
+    """Montage: wide layers, joins of thousands of edges."""
+    rig.work("tests.e2e.pipeline_nodes", "e2e.job", MINUET_WORKER_LEASE_MS="30000")
+    measure(rig, figures, pipeline("montage", count, type="e2e.job"), "montage of ")
+
+
+def measure(rig: Rig, figures: Figures, workflow: Json, shape: str = "") -> None:
     rig.apply(workflow)
     run = rig.start(workflow)
-    rig.wait(run)
+    assert rig.wait(run, 120)["status"] == "succeeded"
+    count = len(workflow["nodes"])
     with chromium() as browser, watched_page(browser, rig.suite.url) as page:
         page.goto(f"/#key={rig.suite.api_key}")
         expect(page.get_by_role("navigation", name="Main")).to_be_visible()
@@ -74,5 +88,6 @@ def test_opening_large_flows_and_runs(rig: Rig, figures: Figures, count: int) ->
             ("run view", f"/runs/{run}", ".react-flow__node [role=img]"),
         ):
             first_s, rest_s = min(opened(page, path, card) for _ in range(2))
-            figures.add(f"{what}, {count:,} steps: first card", first_s, "s", "headless Chromium")
-            figures.add(f"{what}, {count:,} steps: at rest", rest_s, "s", "headless Chromium")
+            name = f"{what}, {shape}{count:,} steps"
+            figures.add(f"{name}: first card", first_s, "s", "headless Chromium")
+            figures.add(f"{name}: at rest", rest_s, "s", "headless Chromium")
