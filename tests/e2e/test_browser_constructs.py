@@ -3,49 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.suite import Suite
-from tests.support.browser import SITE, chromium, watched_page
 from tests.support.waiting import until
 
+from .browsing import browser, fresh, page, rig, suite
 from .canvas import click_connection, connect, drag_step, write
 from .rig import Json, Rig, document
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial]
+__all__ = ["browser", "fresh", "page", "rig", "suite"]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 ITEMS = 12
 BAD_ITEM = 3
-
-
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    assert SITE.exists(), "the front end is not built: make setup"
-    with Suite(tmp_path_factory.mktemp("constructs suite") / ".minuet") as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def rig(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    made = Rig(suite, tmp_path_factory.mktemp("notes") / "ledger")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
-        yield made
-
-
-@pytest.fixture
-def page(browser: Browser, suite: Suite) -> Iterator[Page]:
-    with watched_page(browser, suite.url) as made:
-        made.goto(f"/#key={suite.api_key}")
-        expect(made.get_by_role("navigation", name="Main")).to_be_visible()
-        yield made
 
 
 def card(page: Page, title: str, state: str) -> Locator:
