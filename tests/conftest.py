@@ -13,15 +13,26 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped]
 
 from minuet.embedded.postgres import PostgresServer
 from minuet.embedded.valkey import ValkeyServer
 from tests.suite import Suite
 from tests.support.background import BackgroundLoop
+from tests.support.handing_out import ByFile, slow_first
 from tests.support.valkey_cluster import ValkeyCluster
 
 TEMPLATE = "minuet_template"
 SuiteFactory = Callable[..., Suite]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    slow_first(config, items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile | None:
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

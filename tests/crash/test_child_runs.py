@@ -20,7 +20,7 @@ from .ledger import Execution, keys_by_execution, read_ledger
 from .test_kill import crew
 
 __all__ = ["crew"]
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
 
 MAPS, ITEMS, DEEP = 5, 400, 10
 Json = dict[str, Any]

@@ -12,11 +12,11 @@ import pytest
 from tests.suite import Suite
 from tests.support.waiting import until
 
-from .crew import DOCUMENT, Crew, check
+from .crew import DOCUMENT, QUICK_LEASES, Crew, check
 from .history import History
 from .service import note_service
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
 
 RUNS = 500
 MUST_BE_UNFINISHED = 100
@@ -27,7 +27,7 @@ VICTIMS = ["orchestrator", "coordinator", "http_worker", "recorder", "valkey", "
 def crew(tmp_path: Path) -> Iterator[Crew]:
     ledger = tmp_path / "ledger"
     ledger.touch()
-    with Suite(tmp_path / "data") as suite, note_service(ledger) as service_url:
+    with Suite(tmp_path / "data", env=QUICK_LEASES) as suite, note_service(ledger) as service_url:
         made = Crew(suite, ledger, service_url)
         try:
             until(made.has_type, "the worker's type is known")

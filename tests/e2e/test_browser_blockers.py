@@ -12,7 +12,7 @@ from tests.support.browser import SITE, chromium, watched_page
 
 from .rig import Json, Rig, document
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(120)]
 
 NODES: list[Json] = [
     {"id": "ask", "type": "hitl", "config": {"message": "Ship it?", "assignees": ["ada"]}},

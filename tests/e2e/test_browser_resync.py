@@ -16,7 +16,7 @@ from tests.support.waiting import until
 
 from .rig import Json, Rig, document, fan
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 WIDE = 260  # more nodes than a snapshot holds, and many times more events than a client's buffer
 BUFFER = {"MINUET_FANOUT_BUFFER_FRAMES": "10"}
 

@@ -28,7 +28,7 @@ from .racing import Racer, Round, check_round
 from .rig import Rig
 from .rig import rig as started
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROUNDS = 500
 AT_ONCE = 20

@@ -21,7 +21,7 @@ from minuet.services.dev_llm.serving import claim_port
 from tests.integration.worker.test_worker_on_valkey import Server
 from tests.support.dev_llm import until_up
 
-pytestmark = [pytest.mark.anyio, pytest.mark.serial]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 SCRIPT = Path(__file__).with_name("scripts.yaml")
 CONFIG = {"prompt": "Do three turns", "tools": ["search_tools", "execute_pipeline"]}
 

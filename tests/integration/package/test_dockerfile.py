@@ -169,7 +169,6 @@ def test_the_default_command_is_the_api(image: Image, services: dict[str, dict[s
     assert stage.last_list("CMD") == services["orchestrator"]["command"]
 
 
-@pytest.mark.serial
 def test_the_suite_of_compose_starts_and_stops_as_the_image_would(
     image: Image,
     suite: dict[str, Container],

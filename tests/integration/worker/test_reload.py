@@ -24,7 +24,6 @@ def n(): ...
 """
 
 
-@pytest.mark.serial
 def test_a_changed_source_is_served_anew(tmp_path: Path, valkey_url: str, key_prefix: str) -> None:
     module = tmp_path / "changing.py"
     module.write_text(SOURCE.format(mark="first"))
