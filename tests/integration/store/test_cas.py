@@ -10,7 +10,7 @@ from minuet.bus.memory import MemoryBus
 from minuet.cas.cas import Cas
 from minuet.cas.durable import DurableCas
 from minuet.model.canonical import digest
-from minuet.model.errors import BusUnavailable, NotFound
+from minuet.model.errors import BusUnavailable, NotFound, Overloaded
 from minuet.store.blobs import Blobs
 from minuet.store.database import Database
 
@@ -70,3 +70,16 @@ async def test_warming_fills_the_cache_again(blobs: Blobs) -> None:
     bus.flush()
     await DurableCas(Cas(bus, blobs)).warm("t", ref.digest)
     assert await bus.cas_get("t", ref.digest, ttl_s=1) == DATA
+
+
+async def test_what_is_put_for_now_stands_in_redis_alone_unless_that_is_full(blobs: Blobs) -> None:
+    bus = MemoryBus()
+    cas = DurableCas(Cas(bus, blobs))
+    key = await cas.put_for_now("t", DATA, ttl_s=60)
+    assert await bus.cas_get("t", key, ttl_s=60) == DATA
+    assert await blobs.get("t", key) is None
+    bus.flush()
+    bus.fail_next("cas_put", Overloaded("full"))
+    bus.fail_next("cas_put", Overloaded("full"))
+    assert await cas.put_for_now("t", DATA, ttl_s=60) == key
+    assert await blobs.get("t", key) == DATA
