@@ -6,7 +6,7 @@ import msgspec
 import structlog
 
 from minuet.cas.plans import Blobs, PlanCache
-from minuet.ir.advance import reinstate
+from minuet.ir.advance import abort, reinstate
 from minuet.ir.plan import Plan
 from minuet.ir.run_state import RunState
 from minuet.ir.transition import Limits, Transition
@@ -21,18 +21,24 @@ from .partition import OwnedPartition
 log = structlog.get_logger()
 _snapshot = msgspec.json.Decoder(RunSnapshot).decode
 
+MOST_REFUSED = 3
+"""Transitions of a run that Postgres refuses: then the run fails, it would meet them for ever."""
+
 
 class RestoredRun:
     """A run as Postgres holds it, read whole before anything in memory changes."""
 
-    def __init__(self, plan: Plan, snapshot: RunSnapshot, now: int, *, anew: bool) -> None:
-        """`anew`: it replaces a state that Redis holds. Raises KeyError or ValueError if the
-        snapshot does not fit the plan."""
+    def __init__(
+        self, plan: Plan, snapshot: RunSnapshot, now: int, *, anew: bool, refused: int = 0
+    ) -> None:
+        """`anew`: it replaces a state that Redis holds. `refused`: transitions of it that could not
+        be recorded. Raises KeyError or ValueError if the snapshot does not fit the plan."""
         self.run = snapshot.start.run
         self._plan = plan
         self._snapshot = snapshot
         self._now = now
         self._anew = anew
+        self._refused = refused
         self._state = RunState.from_snapshot(plan, snapshot)
         self.last = self._state.last
         self._limits = Limits()
@@ -42,6 +48,8 @@ class RestoredRun:
         state = self._state
         self._limits = assembler.limits()
         assembler.add(state, self._reinstate(state), replace=True)
+        if self._refused >= MOST_REFUSED and not state.status.ended:
+            assembler.add(state, abort(state, "what it comes to cannot be recorded"))
         return state
 
     def again(self, assembler: Assembler) -> RunState:
@@ -78,7 +86,7 @@ class Restores:
         except (NotFound, msgspec.MsgspecError, ValueError, KeyError) as exc:
             log.error("restore_unreadable", run_id=restore.run, error=str(exc))
             return None
-        if seq >= restore.seq and self._is_behind(partition, found):
+        if seq >= restore.seq and self._is_behind(partition, found, restore.refused):
             log.info("restore_obsolete", run_id=restore.run, seq=restore.seq)
             return None
         return found
@@ -91,18 +99,21 @@ class Restores:
         if snapshot.start.run != restore.run:
             raise ValueError(f"the state is of run {snapshot.start.run}")
         plan = await self._plans.get(restore.tenant, snapshot.ir or snapshot.start.ir)
-        return RestoredRun(plan, snapshot, self._clock.now(), anew=anew)
+        return RestoredRun(
+            plan, snapshot, self._clock.now(), anew=anew, refused=restore.refused
+        )
 
-    def _is_behind(self, partition: OwnedPartition, found: RestoredRun) -> bool:
+    def _is_behind(self, partition: OwnedPartition, found: RestoredRun, refused: int) -> bool:
         """Whether our history goes through that state already: then the fork it tells of is mended,
         and going back to it would part from what was recorded since.
 
-        Commits of one ownership are one line; only a restore installed meanwhile leaves it.
+        Commits of one ownership are one line; only a restore installed meanwhile leaves it. What
+        was `refused` is in that line too, and must be left.
         """
         installed = partition.restores.get(found.run)
         if installed is not None and installed.last == found.last:
             return True
         owner, _, number = found.last.rpartition("/")
-        if owner != partition.owner or not number.isdigit():
+        if refused or owner != partition.owner or not number.isdigit():
             return False
         return installed is None or int(number) > installed.number

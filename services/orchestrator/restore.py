@@ -63,6 +63,7 @@ class RestoreMaker:
             seq=run.seq,
             state=CasRef(digest=digest, size_bytes=len(state)),
             fork=run.fork,
+            refused=run.refused,
             not_after=not_after,
         )
 

@@ -112,7 +112,8 @@ class Restore(msgspec.Struct, frozen=True, omit_defaults=True):
     """Install the state that Postgres holds: `state` is the CAS reference of a RunSnapshot.
 
     Installed if the owner's own seq is lower, or if `fork` (the recorder saw a history that does
-    not follow the stored one).
+    not follow the stored one). `refused`: Postgres refused what the owner built on this very state,
+    and so many transitions of the run in all: what the owner has since then cannot be recorded.
     """
 
     run: str
@@ -121,6 +122,7 @@ class Restore(msgspec.Struct, frozen=True, omit_defaults=True):
     state: CasRef
     v: int = SIGNAL_VERSION
     fork: bool = False
+    refused: int = 0
     not_after: int = 0
 
 

@@ -190,7 +190,8 @@ class LiveRun(NamedTuple):
 
 class StoredRun(NamedTuple):
     """A run with its whole history, in order: what a restore is made of. `times` are those of the
-    transitions."""
+    transitions. `refused`: how many transitions of it Postgres refused so far, 0 if none of them
+    followed this very history."""
 
     start: StartRow
     seq: int
@@ -200,6 +201,7 @@ class StoredRun(NamedTuple):
     fork: bool
     events: list[bytes]
     times: list[datetime]
+    refused: int = 0
 
 
 async def live_runs(c: Connection, *, after: str, limit: int) -> list[LiveRun]:
@@ -271,7 +273,10 @@ async def clear_ended_requests(c: Connection, ids: Sequence[str]) -> None:
 
 
 _STORED = f"""
-select {START_COLUMNS}, r.seq, r.cmd, r.last_commit, r.status, r.fork from runs as r
+select {START_COLUMNS}, r.seq, r.cmd, r.last_commit, r.status, r.fork, (
+  select case when bool_or(d.data->>'prev' = r.last_commit) then count(*) else 0 end
+  from dead_letters as d where d.run_id = r.id and d.kind = 'refused_transition') as refused
+from runs as r
 where r.id = any($1::text[]) and r.cmd >= 0
 """  # noqa: S608 - constant columns
 
@@ -304,14 +309,14 @@ async def stored_runs(c: Connection, ids: Sequence[str]) -> dict[str, StoredRun 
 
 
 def _stored(row: Record, transitions: list[Record]) -> StoredRun | ValueError:
-    *start, seq, cmd, last_commit, status, fork = row
+    *start, seq, cmd, last_commit, status, fork, refused = row
     try:
         _check_whole(row["id"], seq, [(t["first_seq"], t["last_seq"]) for t in transitions])
     except ValueError as error:
         return error
     return StoredRun(
         StartRow(*start), seq, cmd, last_commit, status, fork,
-        [t["events"] for t in transitions], [t["time"] for t in transitions],
+        [t["events"] for t in transitions], [t["time"] for t in transitions], refused,
     )  # fmt: skip
 
 

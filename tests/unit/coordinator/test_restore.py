@@ -98,6 +98,36 @@ async def test_fork_restore_that_comes_twice_throws_no_step_back() -> None:
     assert all(b[0] == a[1] + 1 for a, b in itertools.pairwise(seqs))
 
 
+async def test_what_cannot_be_recorded_is_left_though_this_owner_built_on_it() -> None:
+    bench, desk, ir = await started()
+    restore = await desk.restore_of(ir, "3-x", transitions=1, fork=True)
+    await desk.done("3-x/n0/1/1")
+    await desk.step()
+    refused = msgspec.structs.replace(restore, refused=1)
+    await desk.signal("restore", refused)
+    await desk.steps()
+    state = await desk.stored(ir, "3-x")
+    assert state.frontier.cell(0)[:3] == (NodeStatus.READY, 1, 2)
+    await desk.done("3-x/n0/1/2")
+    await desk.signal("restore", refused)  # it was sent twice
+    await desk.steps()
+    assert (await desk.stored(ir, "3-x")).frontier.cell(0)[0] == NodeStatus.SUCCEEDED
+    assert (await bench.records())["3-x"][-1].status == RunStatus.RUNNING
+
+
+async def test_a_run_that_cannot_be_recorded_again_and_again_fails() -> None:
+    bench, desk, ir = await started()
+    restore = await desk.restore_of(ir, "3-x", transitions=1, fork=True)
+    await desk.done("3-x/n0/1/1")
+    await desk.step()
+    await desk.signal("restore", msgspec.structs.replace(restore, refused=3))
+    await desk.steps()
+    *_, installed, end = (await bench.records())["3-x"]
+    assert (installed.status, end.status) == (RunStatus.RUNNING, RunStatus.FAILED)
+    assert end.first_seq == installed.seq + 1
+    assert end.counter == 0
+
+
 @pytest.mark.parametrize("is_loaded", [True, False])
 async def test_a_result_of_the_other_history_does_not_count_after_a_restore(
     is_loaded: bool,
