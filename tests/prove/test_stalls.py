@@ -24,7 +24,7 @@ from .judge import History, judge, read_history
 from .load import LEDGER_NODES, load
 from .proof import Proof
 
-pytestmark = [pytest.mark.prove, pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.prove, pytest.mark.slow, pytest.mark.timeout(240)]
 
 OWNED = "minuet_partitions_owned"
 PARTITIONS = 8
@@ -151,6 +151,7 @@ def ended_at(history: History, token: str) -> float | None:
     return None
 
 
+@pytest.mark.serial
 def test_late_results_of_a_stalled_worker_are_dropped(fleet: FleetFactory, proof: Proof) -> None:
     made = fleet(env=WORKERS)
     made.start_all("worker-2")

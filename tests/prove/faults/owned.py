@@ -26,11 +26,11 @@ def connect(url: str) -> redis.Redis:
 
 
 def partitions(client: redis.Redis) -> range:
-    return range(int(client.get(_KEYS.partitions) or 0))  # type: ignore[arg-type]
+    return range(int(client.get(_KEYS.partitions) or 0))
 
 
 def server_ms(client: redis.Redis) -> int:
-    seconds, micros = client.time()  # type: ignore[misc]
+    seconds, micros = client.time()
     return int(seconds * 1000 + micros // 1000)
 
 
@@ -88,4 +88,4 @@ def _last_entry(client: redis.Redis, stream: str) -> str:
     """The id that was given last, whether the entry is still there or not."""
     if not client.exists(stream):
         return ""
-    return str(client.xinfo_stream(stream)["last-generated-id"])  # type: ignore[index]
+    return str(client.xinfo_stream(stream)["last-generated-id"])
