@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
@@ -44,6 +44,7 @@ analyze
 """
 SOME = "0-" + "8".rjust(26, "0")
 PARENT = "0-" + "100".rjust(26, "0")
+LATELY = datetime.now(UTC) - timedelta(minutes=1)
 BEFORE = Position(datetime.now(UTC), SOME)
 
 
@@ -140,6 +141,9 @@ QUERIES: dict[str, Query] = {
     "reconciler sweep": lambda c: history.live_runs(c, after=SOME, limit=500),
     "suspects": lambda c: history.suspect_runs(c, limit=500),
     "stored run": lambda c: history.stored_run(c, SOME),
+    "runs that ended lately": lambda c: history.runs_ended_since(
+        c, [3], LATELY, after="", limit=500
+    ),
     "heads of a batch": lambda c: history.run_heads(c, [SOME]),
     "duplicates of a batch": lambda c: history.stored_commits(c, [(SOME, 3)]),
     "history": lambda c: lookup.transitions_after(c, SOME, 0),
