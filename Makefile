@@ -19,7 +19,7 @@ ARGS ?=
 # A suite is eight processes, and tests start many suites: each would compile all it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup up test check bench prove simulate clean lock format
+.PHONY: help setup up test check check-types check-rest bench prove simulate clean lock format
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -35,9 +35,15 @@ test: setup check ## run every check and every test
 	@$(PY) -m pytest -m "serial and not bench" $(ARGS) || [ $$? -eq 5 ]
 
 check: setup ## lint, format, types, layering
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-types check-rest
+
+# The types of Python take as long as everything else: both at once, one a core.
+check-types:
+	@$(PY) -m mypy
+
+check-rest:
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
-	@$(PY) -m mypy
 	@$(PY) $(VENV)/bin/lint-imports --no-logo
 	@cd frontend && npm run --silent check && node scripts/make-schema.mjs --check
 
