@@ -76,7 +76,6 @@ class RestoreMaker:
                 log.error("blob_missing", run_id=state.run, digest=digest)
 
 
-def named_by(state: RunState) -> set[str]:
 async def _off_loop(run: StoredRun, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """A history of thousands of events takes a while; one of a few less than a thread."""
     if run.seq < SHORT_HISTORY:
@@ -84,6 +83,7 @@ async def _off_loop(run: StoredRun, work: Callable[P, T], *args: P.args, **kwarg
     return await asyncio.to_thread(work, *args, **kwargs)
 
 
+def named_by(state: RunState) -> set[str]:
     """Digests of the values that what is still to come may read."""
     if state.status.ended:
         return set()
