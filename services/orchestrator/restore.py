@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 SHORT_HISTORY: Final = 200
-STATE_S: Final = 3600
+STATE_S: Final = 600
 """A restore that is not read by then is no loss: another one follows."""
 
 _decode_events = msgspec.json.Decoder(list[Event]).decode
