@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .fleet import Fleet
 
 REST_S = 30.0
+EVENTS_ASKED = 5
+"""Of how many runs the API is asked for every event."""
 
 
 @dataclass
@@ -101,6 +103,8 @@ def judge(
         found += _of_accepted(run, history.rows.get(run), run in waiting, expected)
     if asks_api:
         found += _of_api(fleet, accepted, waiting, history)
+        for run in list(accepted)[:EVENTS_ASKED]:
+            found += _told_events(fleet, run, history.rows.get(run))
     for id, row in history.rows.items():
         _check_history(id, row, history.transitions[id], found.append)
     found += asyncio.run(fold_differences(fleet.database_url, list(history.rows)))
@@ -167,6 +171,18 @@ def _of_api(
             blockers = fleet.http.get(f"/runs/{run}/blockers")
             if blockers.status_code != 200 or not blockers.json().get("items"):
                 yield f"{run}: {row.status.word}, and does not say what it waits for"
+
+
+def _told_events(fleet: Fleet, run: str, row: Row | None) -> Iterable[str]:
+    """The API shows the events 1, 2, 3 ... up to where the run is."""
+    ids: list[int] = []
+    while row is not None:
+        page = fleet.get(f"/runs/{run}/events", limit=1000, after=len(ids))
+        ids += [event["id"] for event in page["items"]]
+        if not page["items"]:
+            break
+    if row is not None and ids[: row.seq] != list(range(1, row.seq + 1)):
+        yield f"{run}: at event {row.seq}, and the API shows {ids}"
 
 
 def _changed(before: History, after: History) -> Iterable[str]:
