@@ -30,6 +30,7 @@ from .relay import Relay
 from .retention.cache import Cache
 from .retention.deleting import Deleter
 from .retention.duty import Retention
+from .retention.renewal import Renewal
 from .retries.service import Retrier
 from .runs.commanding import Commander
 from .runs.intake import Intake
@@ -149,7 +150,9 @@ def assemble(
         retrier=retrier, dead_letters=DeadLetters(db, retrier, starter),
         tickets=Tickets(bus, fanout or FanoutSettings()),
         keys=Keys(db, authenticator), site=Site(settings.site_dir), deleter=deleter,
-        retention=Retention(db, bus, cache, deleter, retention or RetentionSettings()),
+        retention=Retention(
+            db, bus, cache, Renewal(db, bus, cas), deleter, retention or RetentionSettings()
+        ),
     )  # fmt: skip
 
 

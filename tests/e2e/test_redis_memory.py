@@ -153,3 +153,26 @@ def _is_applied(rig: Rig, key: bytes) -> bool:
     """Whether the value is a document or a compiled one, of a version or of a body in one."""
     value = rig.get(f"/blobs/{key.decode().split(':', 2)[2]}")
     return isinstance(value, dict) and "nodes" in value
+
+
+def test_what_an_old_copy_of_redis_brings_back_leaves_again(rig: Rig, redis: Redis) -> None:
+    """A run lives on there that has ended for Postgres, and waits for what will never come. One
+    that was deleted meanwhile, too."""
+    rig.apply(DOCUMENTS["waits"][1])
+    ended, deleted = rig.start("waits", {"n": 1}), rig.start("waits", {"n": 2})
+    copies: dict[bytes | str, bytes | None] = {}
+    for run in (ended, deleted):
+        rig.until_node(run, "sleep", "waiting")
+        for key in redis.keys(f"*:{run}"):
+            copies[key] = redis.dump(key)
+        cancel(rig, run)
+        assert rig.wait(run)["status"] == "cancelled"
+    assert rig.http.delete(f"/runs/{deleted}").status_code == 204
+    assert len(copies) >= 2
+    until(lambda: not redis.exists(*copies), "both have left", LIMIT_S)
+    for key, copy in copies.items():
+        assert copy is not None
+        redis.restore(key, 0, copy)
+    until(lambda: not redis.exists(*copies), "both have left again", LIMIT_S)
+    assert rig.get(f"/runs/{ended}")["status"] == "cancelled"
+    assert rig.http.get(f"/runs/{deleted}").status_code == 404

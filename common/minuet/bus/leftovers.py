@@ -39,6 +39,10 @@ class LeftoverBus(ReconcilerBus, Protocol):
         """When the oldest commit was made that waits to be recorded, by partition; those without
         any are left out."""
 
+    async def renew_blobs(self, blobs: Sequence[tuple[str, str]], *, ttl_s: int) -> list[bool]:
+        """Whether each (tenant, digest) is in the cache; those that are stay for that time at
+        least."""
+
     async def fade_blobs(self, blobs: Sequence[tuple[str, str]], *, ttl_s: int) -> None:
         """Let these (tenant, digest) leave the cache after that time at the latest, unless they
         are read or put again before."""

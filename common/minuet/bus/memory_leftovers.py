@@ -54,6 +54,16 @@ class MemoryLeftovers(MemoryCore):
         return {p: first[0] for p, first in firsts.items() if first is not None}
 
     @remote
+    def renew_blobs(self, blobs: Sequence[tuple[str, str]], *, ttl_s: int) -> list[bool]:
+        now = self._now()
+        there = [self._state.cas.get(blob, (b"", 0))[1] > now for blob in blobs]
+        for blob, is_there in zip(blobs, there, strict=True):
+            if is_there:
+                data, expires_at = self._state.cas[blob]
+                self._state.cas[blob] = (data, max(expires_at, now + ttl_s * 1000))
+        return there
+
+    @remote
     def fade_blobs(self, blobs: Sequence[tuple[str, str]], *, ttl_s: int) -> None:
         until = self._now() + ttl_s * 1000
         for blob in blobs:

@@ -100,6 +100,14 @@ class RedisLeftovers(RedisCore):
             if entries
         }
 
+    async def renew_blobs(self, blobs: Sequence[tuple[str, str]], *, ttl_s: int) -> list[bool]:
+        calls: list[tuple[Argument, ...]] = []
+        for blob in blobs:
+            key = self._keys.cas(*blob)
+            calls += [(b"EXPIRE", key, ttl_s, b"GT"), (b"EXISTS", key)]
+        replies = await self._redis.call_many(calls)
+        return [bool(there) for there in replies[1::2]]
+
     async def fade_blobs(self, blobs: Sequence[tuple[str, str]], *, ttl_s: int) -> None:
         await self._redis.call_many(
             [(b"EXPIRE", self._keys.cas(*blob), ttl_s, b"LT") for blob in blobs]

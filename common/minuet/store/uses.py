@@ -57,3 +57,15 @@ async def used_by_ended_alone(c: Connection, runs: Sequence[str]) -> list[tuple[
     """(tenant, digest) of what these runs use and no live run does; documents only if they were
     sent along with a start."""
     return [(tenant, digest) for tenant, digest in await c.fetch(_ENDED_ALONE, runs)]
+
+
+async def used_by_live(
+    c: Connection, after: tuple[str, str], *, limit: int
+) -> list[tuple[str, str]]:
+    """(tenant, digest) of what live runs use beside their documents, in order, after `after`."""
+    rows = await c.fetch(
+        "select distinct u.tenant, u.digest from runs r join blob_uses u on u.run_id = r.id "
+        "where r.status < 6 and (u.tenant, u.digest) > ($1, $2) order by 1, 2 limit $3",
+        *after, limit,
+    )  # fmt: skip
+    return [(tenant, digest) for tenant, digest in rows]

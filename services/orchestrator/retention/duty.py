@@ -22,6 +22,7 @@ from .cache import Cache
 from .deleting import Deleter
 from .leftovers import Leftovers
 from .policy import Policy
+from .renewal import Renewal
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +38,7 @@ class Retention:
         database: Database,
         bus: LeftoverBus,
         cache: Cache,
+        renewal: Renewal,
         deleter: Deleter,
         settings: RetentionSettings,
     ) -> None:
@@ -49,6 +51,7 @@ class Retention:
             "deleted": deleter.sweep,
             "policy": policy.sweep,
             "leftovers": leftovers.sweep,
+            "values": renewal.sweep,
             "cache": cache.sweep,
             "blobs": collector.sweep,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from minuet.bus.api import RunWrite
 from minuet.model.event import LiveEvent
 
-from .rig import LONG_MS, Bus, own, token, tokens
+from .rig import LONG_MS, Bus, Rig, eventually, own, token, tokens
 
 PARTITIONS = 4
 HELD = RunWrite("2-a", {"head": "h", "meta": "{}"}, {"n": b"1"})
@@ -94,3 +94,19 @@ async def test_a_value_that_fades_is_there_until_then(bus: Bus) -> None:
     assert await bus.cas_get("t", "sha256:a", ttl_s=60) == b"1"
     assert await bus.cas_get("t", "sha256:b", ttl_s=60) == b"1"
     assert await bus.cas_get("t", "sha256:none", ttl_s=60) is None
+
+
+async def test_a_value_that_is_renewed_outlives_what_it_was_given(rig: Rig) -> None:
+    bus = rig.bus
+    for name in ("sha256:short", "sha256:long"):
+        await bus.cas_put("t", name, b"1", ttl_s=1 if name == "sha256:short" else 60)
+    put_at = await bus.now()
+    names = [("t", "sha256:short"), ("t", "sha256:none"), ("t", "sha256:long")]
+    assert await bus.renew_blobs(names, ttl_s=30) == [True, False, True]
+    assert await bus.renew_blobs([], ttl_s=30) == []
+
+    async def second_passed() -> bool:
+        return await bus.now() > put_at + 1_050
+
+    await eventually(second_passed)
+    assert await bus.renew_blobs(names, ttl_s=1) == [True, False, True]
