@@ -32,12 +32,11 @@ class TimerDuty:
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            try:
-                for partition in self._due():
-                    await self._fire(partition)
-            except BusUnavailable as exc:
-                log.warning("firing_failed", error=str(exc))
-                await stopped_within(stop, RETRY_S)
+            if due := self._due():
+                # Of a cluster one node may be away: the others' timers do not wait for it.
+                fired = await asyncio.gather(*(self._fire(partition) for partition in due))
+                if not all(fired):
+                    await stopped_within(stop, RETRY_S)
             await asyncio.sleep(TICK_S)
 
     def _due(self) -> list[OwnedPartition]:
@@ -48,13 +47,16 @@ class TimerDuty:
             if each.next_timer_at is not None and each.next_timer_at <= now
         ]
 
-    async def _fire(self, partition: OwnedPartition) -> None:
+    async def _fire(self, partition: OwnedPartition) -> bool:
+        """False if Redis was away."""
         # Cleared first: a commit that adds an earlier timer while we ask must not be forgotten.
         partition.next_timer_at = None
         try:
             next_at = await self._bus.fire_timers(partition.p, limit=FIRE_LIMIT)
-        except BusUnavailable:
+        except BusUnavailable as exc:
             partition.note_timer(0)
-            raise
+            log.warning("firing_failed", partition=partition.p, error=str(exc))
+            return False
         if next_at is not None:
             partition.note_timer(next_at)
+        return True
