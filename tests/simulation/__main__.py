@@ -77,7 +77,8 @@ class Tally:
 
     def report(self) -> str:
         lines = [self.line(), f"{self.seconds / 3600:,.1f} virtual hours"]
-        lines += [f"  {count:10,}  {name}" for name, count in self.counts.most_common()]
+        for counts in (self.counts, self.events):
+            lines += [f"  {count:10,}  {name}" for name, count in counts.most_common()]
         return "\n".join(lines)
 
 

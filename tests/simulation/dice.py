@@ -38,7 +38,7 @@ class Dice:
         draw = self.random.random()
         if draw < self.lose:
             lost = "call" if draw * 2 < self.lose else "reply"
-            self.counts[f"{lost}s lost"] += 1
+            self.counts["calls lost" if lost == "call" else "replies lost"] += 1
             return Fate(lost=lost, call_s=self._latency())
         if draw < self.lose + self.repeat:
             self.counts["calls repeated"] += 1

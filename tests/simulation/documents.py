@@ -41,7 +41,7 @@ def program(number: int) -> Program:
     """Always the same one for a number."""
     random = Random(f"document {number}")
     while True:
-        maker = DocumentMaker(random, max_nodes=random.choice([2, 4, 6]))
+        maker = DocumentMaker(random, max_nodes=random.choice([2, 5, 9]))
         document = maker.document()
         compiled = _compiled(document)
         if compiled.ir is not None:

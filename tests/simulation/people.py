@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -26,13 +27,15 @@ STEERING = ("pause", "resume", "message", "message", "decision", "cancel", "patc
 
 
 class People:
-    """`relay` is that of the orchestrator that lives just now."""
+    """`relay` gives that of an orchestrator that is up, if there is one."""
 
-    def __init__(self, postgres: Postgres, random: Random) -> None:
+    def __init__(
+        self, postgres: Postgres, random: Random, relay: Callable[[], Relay | None]
+    ) -> None:
         self._postgres = postgres
         self._random = random
         self._programs: dict[str, Program] = {}
-        self.relay: Relay | None = None
+        self._relay = relay
 
     def accept(self, partition: int, program: Program) -> str:
         """Write the row of a run, and mostly offer it at once."""
@@ -47,8 +50,8 @@ class People:
             traceparent=None, priority=self._random.choice([1, 5, 5, 9]),
         )  # fmt: skip
         self._postgres.tables.runs[id] = RunRow(start, relayed_at=self._postgres.loop.time())
-        if self.relay is not None and self._random.random() < 0.8:
-            self.relay.offer_start(start)
+        if (relay := self._offered()) is not None:
+            relay.offer_start(start)
         return id
 
     def _store(self, program: Program) -> None:
@@ -135,5 +138,9 @@ class People:
             return
         transaction = Transaction(self._postgres, self._postgres.loop.world)
         row = add_command(transaction, run, name, data, "somebody")
-        if row is not None and self.relay is not None and self._random.random() < 0.8:
-            self.relay.offer_command(int(run.split("-", 1)[0]), TENANT, row)
+        if row is not None and (relay := self._offered()) is not None:
+            relay.offer_command(int(run.split("-", 1)[0]), TENANT, row)
+
+    def _offered(self) -> Relay | None:
+        """Now and then the API dies right after it has written."""
+        return self._relay() if self._random.random() < 0.8 else None

@@ -112,8 +112,8 @@ def cache_kept_after_a_lost_reply() -> list[Patch]:
     kept: WeakKeyDictionary[Any, dict[int, dict[str, RunState]]] = WeakKeyDictionary()
     begin, give_up = OwnedPartition.__init__, OwnedPartition.give_up
 
-    def init(self: OwnedPartition, lease: Any, bus: Any, clock: Any, on_lost: Any) -> None:
-        begin(self, lease, bus, clock, on_lost)
+    def init(self: OwnedPartition, lease: Any, bus: Any, *rest: Any, **others: Any) -> None:
+        begin(self, lease, bus, *rest, **others)
         self.states.update(kept.get(bus, {}).pop(lease.p, {}))
 
     def lose(self: OwnedPartition, cause: str) -> None:
@@ -247,8 +247,8 @@ def events_trimmed_before_they_are_stored() -> list[Patch]:
 
 @bug
 def forks_stored() -> list[Patch]:
-    def follows(record: Any, head: RunHead) -> bool:
-        return bool(record.first_seq == head.seq + 1)
+    def follows(record: Any, first_seq: int, head: RunHead) -> bool:
+        return first_seq == head.seq + 1
 
     return _on(chain, _follows=follows)
 

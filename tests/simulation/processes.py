@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from random import Random
 from typing import Any, cast
 
 from minuet.cas.cas import Cas
@@ -16,6 +17,7 @@ from minuet.services.orchestrator.reconciler import Reconciler
 from minuet.services.orchestrator.relay import Relay
 from minuet.services.recorder.recorder import Recorder
 from minuet.settings import CoordinatorSettings
+from minuet.worker.clock import Clock
 from minuet.worker.options import WorkerOptions
 from minuet.worker.runtime import Worker
 from minuet.worker.secrets import Secrets
@@ -26,6 +28,7 @@ from .postgres import Database, DurableBlobs, Postgres
 from .redis import EPOCH_MS, Client, Server, ThreadClient
 
 TENANT = "t"
+SKEW_MS = 20_000
 WORKER = WorkerOptions(
     slots=4, lease_ms=5_000, heartbeat_ms=1_500, drain_s=2.0, inline_limit_bytes=500,
     grace_s=1.0, watch_s=0.5, register_s=2.0, partitions_s=5.0, block_ms=2_000,
@@ -39,10 +42,8 @@ class Parts:
     loop: VirtualLoop
     server: Server
     postgres: Postgres
+    random: Random
     batch_signals: int
-
-    def ms(self) -> int:
-        return EPOCH_MS + int(self.loop.time() * 1000)
 
     def cas(self, client: Client, process: Process) -> Cas:
         return Cas(client, DurableBlobs(Database(self.postgres, process)))
@@ -56,12 +57,17 @@ class Member:
     def __init__(self, parts: Parts, name: str) -> None:
         self.parts = parts
         self.process = Process(name)
+        self._ahead_ms = parts.random.randint(-SKEW_MS, SKEW_MS)
         self.client = Client(parts.server, self.process)
         self.stopping = asyncio.Event()
         self.task: asyncio.Task[None] = parts.loop.spawn(self.process.main, self.run())
 
     async def run(self) -> None:
         raise NotImplementedError
+
+    def now_ms(self) -> int:
+        """By the clock of its machine."""
+        return EPOCH_MS + int(self.parts.loop.time() * 1000) + self._ahead_ms
 
     def stop(self) -> None:
         """From outside: its own loop hears of it."""
@@ -84,22 +90,18 @@ class CoordinatorMember(Member):
             ThreadClient(self.client),
             parts.cas(self.client, self.process),
             CoordinatorSettings(batch_signals=parts.batch_signals),
-            local_ms=parts.ms,
+            local_ms=self.now_ms,
         )
         await coordinator.run(self.stopping)
-
-
-class Clock:
-    def __init__(self, parts: Parts) -> None:
-        self.monotonic = parts.loop.time
-        self.now_ms = parts.ms
 
 
 class WorkerMember(Member):
     role = "worker"
 
+    def monotonic(self) -> float:
+        return self.parts.loop.time()
+
     async def run(self) -> None:
-        parts = self.parts
         worker = Worker(
             specs(),
             bus=self.client,
@@ -107,7 +109,7 @@ class WorkerMember(Member):
             blobs=Cas(self.client),
             secrets=Secrets({}),
             options=WORKER,
-            clock=Clock(parts),
+            clock=cast("Clock", self),
             worker_id=self.process.name,
         )
         stopping = asyncio.create_task(self.stopping.wait())

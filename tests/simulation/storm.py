@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from .world import World
 
 SNAPSHOT_EVERY = 30  # calls, on the average
+DULL = 12
+# Calls that mostly find nothing: it is seldom that anything befalls right there.
+LOOKS = frozenset({
+    "read_signals", "read_events", "take", "fire_timers", "now", "server_id", "workers",
+    "partitions", "join", "register", "renew", "vouchers", "unvouched", "claim", "backlog",
+})  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -36,8 +42,8 @@ class Weather:
         weights = {
             "processes killed": 3.0, "callers killed": 3.0, "processes stalled": 2.0,
             "loops stalled": 1.0, "processes cut off": 1.0, "processes stopped": 0.5,
-            "connections held up": 2.0, "signals repeated": 3.0,
-            "commands sent": 3.0, "runs started": 1.0, "Postgres away": 0.5,
+            "connections held up": 1.0, "callers stalled": 4.0, "signals repeated": 3.0,
+            "commands sent": 5.0, "runs started": 1.0, "Postgres away": 0.5,
         }  # fmt: skip
         loses = random.random() < 0.4
         if loses:
@@ -46,7 +52,7 @@ class Weather:
         for name in random.sample(sorted(weights), k=random.choice([0, 0, 6, 10])):
             weights[name] = 0.0
         strikes = random.choice([2, 4, 8, 16])
-        return cls(strikes, random.choice([5, 12, 30]), random.uniform(2, 10), weights, loses)
+        return cls(strikes, random.choice([2, 6, 15]), random.uniform(2, 10), weights, loses)
 
 
 class Storm:
@@ -75,17 +81,22 @@ class Storm:
             "Redis gone back": self._go_back,
             "Redis emptied": self._empty,
             "connections held up": self._hold_up,
+            "callers stalled": self._stall_caller,
             "signals repeated": self._repeat,
         }
 
-    def on_call(self, client: Client) -> None:
+    def on_call(self, client: Client, method: str) -> None:
         if self._weather.loses and self._random.random() * SNAPSHOT_EVERY < 1:
             self._snapshots.append(copy.deepcopy(self._world.server.state))
-        if self._left and self._random.random() * self._weather.every < 1:
+        every = self._weather.every * (DULL if method in LOOKS else 1)
+        if self._left and self._random.random() * every < 1:
             self._left -= 1
             blow = self._random.choices(self._names, self._weights)[0]
-            # Not within the step of the caller: it must not die before it has sent.
-            self._world.soon(self._strike, blow, client)
+            if blow == "callers stalled":
+                self._strike(blow, client)  # what it is about to send is late with it
+            else:
+                # Not within the step of the caller: it must not die before it has sent.
+                self._world.soon(self._strike, blow, client)
 
     def _strike(self, blow: str, client: Client) -> None:
         if self._world.dice.calm:
@@ -109,6 +120,13 @@ class Storm:
         process = self._anybody().process
         self._world.loop.stall(process.main, seconds)
         self._world.loop.stall(process.thread, seconds)
+
+    def _stall_caller(self, client: Client) -> None:
+        """Past its lease, with a call that is on its way until then."""
+        seconds = 2.5 + self._random.random() * 5
+        client.hold(seconds)
+        self._world.loop.stall(client.process.main, seconds)
+        self._world.loop.stall(client.process.thread, seconds)
 
     def _stall_loop(self, client: Client) -> None:
         """Its thread goes on."""

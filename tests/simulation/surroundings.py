@@ -24,15 +24,18 @@ from minuet.cas import plans
 from minuet.ir.plan import Plan
 from minuet.model.errors import Unavailable
 from minuet.model.ir import Ir
+from minuet.services.coordinator.reader import Reader
 from minuet.services.coordinator.renewal import RenewalThread
 from minuet.worker.heartbeat import Heartbeat
 
 from .loop import UNIT, VirtualLoop
 from .statements import REPLACED
 
+BLOCK_MS = 1_000
 SCALED: dict[str, dict[str, Any]] = {
     "minuet.services.coordinator.timers": {"TICK_S": 0.2},
-    "minuet.services.coordinator.reader": {"BLOCK_MS": 1_000},
+    "minuet.services.coordinator.reader": {"BLOCK_MS": 500},
+    "minuet.services.coordinator.ownership": {"LOOKS_A_LEASE": 4},
     "minuet.services.orchestrator.lost_tokens": {"STILL_S": 12.0, "LONGEST_STILL_S": 40.0},
     "minuet.worker.live": {"FLUSH_S": 2.0},
     "minuet.worker.watcher": {"TICK_S": 0.1},
@@ -147,6 +150,7 @@ def simulated() -> Iterator[None]:
             mock.patch.object(ownership, "uuid", SimpleNamespace(uuid4=uuid4)),
             mock.patch.object(vouching, "uuid", SimpleNamespace(uuid4=uuid4)),
             mock.patch.object(recorded, "time", SimpleNamespace(monotonic=monotonic)),
+            mock.patch.object(Reader._read, "__defaults__", (BLOCK_MS,)),
             mock.patch.dict(Gate.__init__.__kwdefaults__ or {}, clock=monotonic),
             mock.patch.object(
                 import_module("minuet.worker.runtime"), "Heartbeat", SimulatedHeartbeat

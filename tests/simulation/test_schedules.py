@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import import_module
 
@@ -15,6 +16,18 @@ from .world import run_schedule
 
 SCHEDULES = 300
 AT_ONCE = 50
+SEEN: Counter[str] = Counter()
+# What so many schedules must have met, or they prove less than they seem to.
+REQUIRED = (
+    "calls lost", "replies lost", "calls repeated", "calls delayed", "signals repeated",
+    "processes killed", "callers killed", "callers stalled", "processes stalled", "loops stalled",
+    "processes cut off", "processes stopped", "connections held up", "commands sent",
+    "runs started", "Postgres away", "Redis gone back", "Redis emptied",
+    "run.cancelling", "run.compensating", "run.paused", "run.resumed", "run.waiting",
+    "node.retrying", "node.spawned", "node.item", "message.received", "message.taken",
+    "approval.requested", "approval.decided", "approval.cancelled", "patch.applied",
+    "command.refused", "warning",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -31,9 +44,17 @@ def surroundings() -> Iterator[None]:
 def test_every_schedule_holds(first: int) -> None:
     for seed in range(first, first + AT_ONCE):
         result = run_schedule(seed)
+        SEEN.update(result.counts + result.events)
+        SEEN["schedules"] += 1
         if result.violation is not None:
             replay = f"python -m tests.simulation --seed {seed}"
             pytest.fail(f"{result.violation}\nreplay it with: {replay}")
+
+
+def test_the_schedules_meet_everything() -> None:
+    if SEEN["schedules"] < SCHEDULES:
+        pytest.skip("not all of them were played")
+    assert [what for what in REQUIRED if not SEEN[what]] == []
 
 
 @pytest.mark.parametrize("seed", [3, 40, 77])

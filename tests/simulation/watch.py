@@ -45,7 +45,7 @@ class Watch(Observer):
     def __init__(self, random: Random, fail: Callable[[str], None]) -> None:
         self.fail = fail
         self.calls = 0
-        self.on_call: Callable[[Client], None] | None = None
+        self.on_call: Callable[[Client, str], None] | None = None
         self.trace: Callable[..., None] | None = None
         self.kept: dict[tuple[str, str], Kept] = {}
         self.losses = 0
@@ -61,7 +61,7 @@ class Watch(Observer):
         if self.trace is not None:
             self.trace(client.process.name, method, body)
         if self.on_call is not None:
-            self.on_call(client)
+            self.on_call(client, method)
 
     def went_back(self) -> None:
         self.losses += 1
@@ -166,9 +166,25 @@ class Watch(Observer):
         self.forked.add(run)
 
 
-def is_quiet(postgres: Postgres) -> bool:
-    """Every run that was accepted has ended, and nothing asks for a restore."""
-    return all(run.ended and not run.restore_requested for run in postgres.tables.runs.values())
+def is_quiet(postgres: Postgres, state: State) -> bool:
+    """Every run that was accepted has ended, nothing asks for a restore, and Redis knows of none
+    that goes on, of nothing unread and nothing unrecorded."""
+    if not all(run.ended and not run.restore_requested for run in postgres.tables.runs.values()):
+        return False
+    for part in state.partitions.values():
+        if len(part.events) or len(part.signals):
+            return False
+        if not all(Head.decode(each["head"].decode()).status.ended for each in part.runs.values()):
+            return False
+    return True
+
+
+def is_forgotten(state: State) -> bool:
+    """Redis holds nothing of any run: no keys, no timers, no tokens."""
+    return not any(
+        part.runs or part.outputs or part.timers or any(map(len, part.tasks.values()))
+        for part in state.partitions.values()
+    )
 
 
 def died_of(task: asyncio.Task[None]) -> str | None:

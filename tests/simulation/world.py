@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from minuet.services.coordinator import partition
+from minuet.services.orchestrator.relay import Relay
 
 from .dice import Dice
 from .documents import program
@@ -17,11 +18,11 @@ from .loop import VirtualLoop
 from .nodes import Behaviour, Conduct
 from .people import People
 from .postgres import Postgres
-from .processes import ROLES, Member, Parts
+from .processes import ROLES, Member, OrchestratorMember, Parts
 from .redis import Server
 from .storm import Storm, Weather
 from .surroundings import Now
-from .watch import Violation, Watch, died_of, is_quiet
+from .watch import Violation, Watch, died_of, is_forgotten, is_quiet
 
 SHELF = 1_500  # documents
 CALM_S = 400.0
@@ -70,13 +71,14 @@ class World:
         self.watch = Watch(random, self.fail)
         self.server = Server(self.loop, self.dice, self.watch)
         self.postgres = Postgres(self.loop, self.dice, random.choice([1, 1, 2]), self.watch)
-        self.people = People(self.postgres, random)
+        self.people = People(self.postgres, random, self.relay)
         self.storm = Storm(self, Weather.drawn(random))
         self.members: dict[str, Member] = {}
         self.conduct = Conduct(random, random.choice([0.05, 0.3]), random.choice([0.0, 0.05, 0.2]))
         signals = random.choice([1, 4, 512])
-        self.parts = Parts(self.loop, self.server, self.postgres, batch_signals=signals)
+        self.parts = Parts(self.loop, self.server, self.postgres, random, batch_signals=signals)
         self.events: Counter[str] = Counter()
+        self._lingers = random.random() < 0.04
         self._spawned = 0
 
     # ── a schedule ────────────────────────────────────────────────────────────────────────────
@@ -104,7 +106,8 @@ class World:
         self.server.state.published = self.postgres.partitions
         roles = ["orchestrator", "recorder", "coordinator", "worker"]
         roles += self.random.choices(
-            ["coordinator", "worker", "recorder"], k=self.random.choice([0, 1, 2])
+            ["coordinator", "coordinator", "worker", "recorder", "orchestrator"],
+            k=self.random.choice([0, 1, 2, 3]),
         )
         for role in roles:
             self.spawn(role)
@@ -133,11 +136,15 @@ class World:
             if reason is not None and not member.stopping.is_set():
                 self.fail(f"{member.process.name} ended: {reason}")
         if self.dice.calm:
-            if is_quiet(self.postgres):
+            if is_quiet(self.postgres, self.server.state) and self._has_lingered():
                 self.loop.halt()
                 return
             self.people.answer(self.server.state)
         self.later(LOOK_S, self._look)
+
+    def _has_lingered(self) -> bool:
+        """Some worlds go on until Redis has forgotten everything."""
+        return not self._lingers or is_forgotten(self.server.state)
 
     def _check_alarms(self) -> None:
         for event in Now.logged:
@@ -165,6 +172,10 @@ class World:
             for id, row in self.postgres.tables.runs.items()
             if not row.ended or row.restore_requested
         ]
+        for p, part in self.server.state.partitions.items():
+            left += [f"{run} in Redis" for run in part.runs]
+            left += [f"{len(part.signals)} signals, {len(part.events)} events of {p}"]
+            left += [f"{len(tasks)} entries for {type_}" for type_, tasks in part.tasks.items()]
         calm_s = self.loop.time() - self.storm.lasts_s
         return f"no rest after {calm_s:.0f} calm seconds: {', '.join(left) or 'nothing'} left"
 
@@ -174,23 +185,21 @@ class World:
         self._spawned += 1
         member = ROLES[role](self.parts, f"{role}{self._spawned}")
         self.members[member.process.name] = member
-        if role == "orchestrator":
-            self.soon(self._introduce, member)
 
-    def _introduce(self, member: Any) -> None:
-        """People talk to the orchestrator once it is up."""
-        if member.process.alive and member.relay is None:
-            self.later(0.01, self._introduce, member)
-        elif member.process.alive:
-            self.people.relay = member.relay
+    def relay(self) -> Relay | None:
+        """That of any orchestrator that is up."""
+        relays = [
+            each.relay
+            for each in self.members.values()
+            if isinstance(each, OrchestratorMember) and each.relay is not None
+        ]
+        return self.random.choice(relays) if relays else None
 
     def kill(self, name: str) -> None:
         """And start another one soon, as a supervisor would."""
         member = self.members.pop(name, None)
         if member is None:
             return
-        if member.role == "orchestrator":
-            self.people.relay = None
         member.kill(self.random.choice([0, 0, 1, 2, 100]))
         self.later(self.random.choice([0.0, 0.2, 3.0]), self.spawn, member.role)
 
@@ -199,8 +208,6 @@ class World:
         member = self.members[name]
         if member.stopping.is_set():
             return
-        if member.role == "orchestrator":
-            self.people.relay = None
         member.stop()
         self.spawn(member.role)
 
