@@ -105,10 +105,12 @@ def test_command_that_cannot_be_routed(fleet: FleetFactory, proof: Proof) -> Non
 
 
 def test_node_that_kills_its_worker(fleet: FleetFactory, proof: Proof) -> None:
-    """After five workers it ends on `worker_lost`; what shared these workers with it is done."""
+    """After five workers it ends on `worker_lost`; everything else is done, what shared pages with
+    it too. One slot: of what runs in a process at the same time nobody can tell who killed it."""
     made = fleet(env=WORKERS)
     made.start_all()
-    made.add("worker-deadly", module="tests.prove.faults.deadly")
+    one_slot = {"MINUET_WORKER_SLOTS": "1"}
+    made.add("worker-deadly", module="tests.prove.faults.deadly", env=one_slot)
     until(lambda: made.serves("prove.deadly"), "the type is known")
     with (
         load(made, NEIGHBOUR) as work,

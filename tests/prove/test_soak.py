@@ -73,12 +73,13 @@ def soak(fleet: Fleet, work: Load, scenario: Scenario) -> tuple[list[str], list[
         work.going_on("prove-patient", at_once=2, pause_s=2.0) as patient_runs,
         work.going_on("prove-chain", at_once=1, pause_s=1.0) as chains,
     ):
-        while (left := ends_at - time.monotonic()) > KILL_EVERY_S:
+        while ends_at - time.monotonic() > 2 * KILL_EVERY_S:
             time.sleep(KILL_EVERY_S * dice.uniform(0.9, 1.1))
             victim = dice.choice(VICTIMS)
             killed_at.append(time.time())
             pid = fleet.kill(victim)
-            print(f"{SOAK_S - left:5.0f} s: killed {victim}", flush=True)
+            at_s = SOAK_S - (ends_at - time.monotonic())
+            print(f"{at_s:5.0f} s: killed {victim}", flush=True)
             fleet.until_restarted(victim, pid)
             scenario.kills += 1
         time.sleep(max(0.0, ends_at - time.monotonic()))
