@@ -90,7 +90,12 @@ class Rig:
         worker = Worker(self.suite, module, self.ledger, **env)
         self._workers.append(worker)
         until(lambda: self.serves(worker, type_), f"{module} serves {type_}")
+        until(lambda: self.knows(type_), f"{type_} is known")
         return worker
+
+    def knows(self, type_: str) -> bool:
+        """Whether documents with this type compile: the API hears of it after its worker."""
+        return any(each["name"] == type_ for each in self.get("/node-types")["items"])
 
     def serving(self, type_: str) -> int:
         """How many workers the API lists for a type."""
