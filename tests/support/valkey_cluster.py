@@ -38,6 +38,7 @@ class ClusterServer:
                 "cluster-node-timeout": str(NODE_TIMEOUT_MS),
                 "cluster-replica-validity-factor": "0",
                 "cluster-allow-replica-migration": "no",
+                "cluster-require-full-coverage": "no",
                 "repl-diskless-sync-delay": "0",
             },
         )
@@ -76,7 +77,7 @@ class ValkeyCluster:
         for master, replica in zip(self.servers[:MASTERS], self.servers[MASTERS:], strict=True):
             async with replica.client() as client:
                 await _ask(client, "CLUSTER", "REPLICATE", await master.id())
-        await _until(self._is_whole)
+        await self.until_whole()
 
     async def stop(self) -> None:
         await asyncio.gather(*(server.process.stop() for server in self.servers))
@@ -99,6 +100,14 @@ class ValkeyCluster:
             return next(each for each in self.servers if each.place.port == port)
         raise AssertionError("no node of the cluster lives")
 
+    async def replica_of(self, master: ClusterServer) -> ClusterServer:
+        for server in self.servers:
+            async with server.client(timeout_s=1.0) as client:
+                info = await client.info("replication")
+            if info["role"] == "slave" and info["master_port"] == master.place.port:
+                return server
+        raise AssertionError(f"{master.place} has no replica")
+
     async def until_failed_over(self, dead: ClusterServer) -> None:
         """Until as many masters live as before and all slots are served."""
 
@@ -109,17 +118,6 @@ class ValkeyCluster:
             return all([await _says_ok(server) for server in masters])
 
         await _until(is_over)
-
-    async def until_replica(self, server: ClusterServer) -> None:
-        """Until one that was gone follows who took its place."""
-
-        async def is_replica() -> bool:
-            async with server.client() as client:
-                info = await client.info("replication")
-            follows = info["role"] == "slave" and info["master_link_status"] == "up"
-            return follows and all([await _says_ok(each) for each in self.servers])
-
-        await _until(is_replica)
 
     async def hand_over(self, p: int, to: ClusterServer) -> int:
         """Move the slot of a partition, a few keys after the others, as resharding tools do; how
@@ -148,13 +146,18 @@ class ValkeyCluster:
         told = [await _cluster_info(server) for server in self.servers]
         return all(info["cluster_known_nodes"] == str(2 * MASTERS) for info in told)
 
+    async def until_whole(self) -> None:
+        """Until every replica has caught up, and every node holds that the cluster can serve."""
+        await _until(self._is_whole)
+
     async def _is_whole(self) -> bool:
-        """Every replica has caught up, and every node holds that the cluster can serve."""
-        for server in self.servers[MASTERS:]:
+        for server in self.servers:
             async with server.client() as client:
-                if (await client.info("replication")).get("master_link_status") != "up":
-                    return False
-        return all([await _says_ok(server) for server in self.servers])
+                info = await client.info("replication")
+            if info["role"] == "slave" and info["master_link_status"] != "up":
+                return False
+        replicas = len(self.servers) - len(await self.masters())
+        return replicas == MASTERS and all([await _says_ok(server) for server in self.servers])
 
 
 @dataclass(frozen=True, slots=True)

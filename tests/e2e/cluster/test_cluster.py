@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,31 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.serial, pytest.mark
 
 RUNS = 200
 PARTITIONS = 8
+MIXED: dict[str, Any] = {
+    "apiVersion": "minuet/v1",
+    "name": "mixed",
+    "nodes": [
+        {"id": "nap", "type": "wait", "config": {"for": "100ms"}},
+        {
+            "id": "each", "type": "map",
+            "config": {
+                "items": "[1, 2, 3]",
+                "run": {
+                    "nodes": [{"id": "item", "type": "crash.note"}],
+                    "outputs": "${inputs.item}",
+                },
+            },
+        },
+        {"id": "ask", "type": "hitl", "config": {"message": "Go on?"}},
+        {"id": "shape", "type": "transform", "config": {"value": "${nodes.each.output.results}"}},
+    ],
+    "edges": [
+        {"from": "nap", "to": "each"},
+        {"from": "each", "to": "ask"},
+        {"from": "ask", "to": "shape"},
+    ],
+    "outputs": {"items": "${nodes.shape.output}"},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +88,27 @@ def test_runs_end_on_partitions_of_all_masters(crew: Crew) -> None:
     runs = crew.starter.start("crash", 40, key="plain")
     settle(crew, history, runs, 0)
     assert {run.split("-", 1)[0] for run in runs} == {str(p) for p in range(PARTITIONS)}
+
+
+def test_timers_maps_and_people_work_on_a_cluster(crew: Crew) -> None:
+    answers = [crew.client.post("/runs", json={"document": MIXED}) for _ in range(PARTITIONS)]
+    runs = {str(answer.json()["id"]) for answer in answers}
+    decided: set[str] = set()
+
+    def decide() -> bool:
+        for each in crew.client.get("/approvals", params={"status": "pending"}).json()["items"]:
+            path = f"/approvals/{each['id']}/decision"
+            assert crew.client.post(path, json={"decision": "approve"}).is_success
+            decided.add(each["run"])
+        return decided == runs
+
+    until(decide, "every run has asked", 30)
+
+    def outputs() -> bool:
+        shown = [crew.client.get(f"/runs/{run}").json() for run in runs]
+        return all(each["outputs"] == {"items": [1, 2, 3]} for each in shown)
+
+    until(outputs, "every run has its outputs", 30)
 
 
 def test_slots_move_while_runs_go_on(

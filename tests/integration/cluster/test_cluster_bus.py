@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from minuet.bus.api import Commit, Delivery, Page, RunWrite
+from minuet.bus.api import Commit, Delivery, Done, Page, RunWrite
 from minuet.bus.cluster import ClusterBus
 from minuet.bus.cluster_thread import ClusterThreadBus
 from minuet.bus.codes import BusFault
@@ -248,7 +248,40 @@ async def test_a_master_that_hangs_is_left_for_its_replica(
         assert set(answer) == set(ALL)
     finally:
         os.kill(stuck.process.pid, signal.SIGCONT)
-    await cluster.until_replica(stuck)
+    await cluster.until_whole()
+
+
+async def test_a_shard_that_is_gone_leaves_the_others_at_work(
+    bus: ClusterBus, cluster: ValkeyCluster, threaded: ClusterThreadBus
+) -> None:
+    """Master and replica hang: nobody takes over."""
+    numbers = {p: await own(bus, p) for p in ALL}
+    await bus.take({TYPE: [*ALL]}, "w", count=1, block_ms=0)
+    gone = await cluster.master_of(3)
+    lost = [p for p in ALL if await cluster.master_of(p) is gone]
+    p = next(p for p in ALL if p not in lost)
+    pids = [gone.process.pid, (await cluster.replica_of(gone)).process.pid]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        reading = asyncio.create_task(
+            bus.read_events(dict.fromkeys(ALL, "0-0"), count=9, block_ms=20_000)
+        )
+        taking = asyncio.create_task(bus.take({TYPE: [*ALL]}, "w", count=1, block_ms=20_000))
+        async with asyncio.timeout(4):
+            await put(bus, p, numbers[p], "a")
+            (event,), (page,) = await reading, await taking
+        assert event.p == page.p == p
+        results = [(name, b"{}") for name, _ in page.tokens]
+        async with asyncio.timeout(2):
+            assert await bus.complete([Done(p, TYPE, page.id, results)]) == [True]
+        renewed = await asyncio.to_thread(threaded.renew, dict.fromkeys(ALL, "o"), LONG_MS)
+        assert set(renewed) == set(ALL) - set(lost)
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    await retried(lambda: bus.renew(3, "o", LONG_MS))
+    await cluster.until_whole()
 
 
 async def test_reads_and_takes_wake_after_a_failover(
@@ -273,4 +306,4 @@ async def test_reads_and_takes_wake_after_a_failover(
     assert "0-r/b/1/1" in [d.tokens[0][0] for d in found]
     assert await bus.server_id() != before
     await asyncio.to_thread(lambda: background.run(victim.process.start()))
-    await cluster.until_replica(victim)
+    await cluster.until_whole()
