@@ -85,7 +85,10 @@ def test_a_minute_without_postgres(
             "steps_while_away": sum(executed),
             "answers_by_then": {str(status): n for status, n in refused.items()},
         }
-        scenario.take(judge(made, runs, ledger_nodes=NODES))
+        scenario.take(judge(made, runs, ledger_nodes=NODES, expected="succeeded"))
+        if absence is stopped:
+            lost = scenario.runs_started - scenario.runs_ended
+            scenario.figures["summary:postgres_away_60_s_lost_runs"] = lost
 
 
 def steps_while_away(ledger: Path) -> list[int]:

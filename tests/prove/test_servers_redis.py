@@ -131,7 +131,7 @@ def test_acknowledged_writes_lost_by_redis(
             "forks_refused": len(logged(made, "recorder", "fork_refused")),
             "restores_sent": len(logged(made, "orchestrator", "restore_sent")),
         }
-        scenario.take(judge(made, runs, ledger_nodes=NODES))
+        scenario.take(judge(made, runs, ledger_nodes=NODES, expected="succeeded"))
 
 
 def empty(fleet: Fleet) -> None:
@@ -178,8 +178,10 @@ def test_wiped_redis(
         scenario.kills = 1
         scenario.recovery_s = recovery(made, wiped_at, runs)
         scenario.figures |= {"in_flight": in_flight, "all_ended_s": round(ended_s, 1)}
+        if wipe is empty:
+            scenario.figures["summary:redis_emptied_all_ended_s"] = round(ended_s, 1)
         scenario.figures["restores_sent"] = len(logged(made, "orchestrator", "restore_sent"))
-        scenario.take(judge(made, runs, ledger_nodes=NODES))
+        scenario.take(judge(made, runs, ledger_nodes=NODES, expected="succeeded"))
 
 
 @contextmanager
@@ -226,7 +228,7 @@ def test_redis_out_of_memory(fleet: FleetFactory, proof: Proof) -> None:
             "drained_after_s": round(drained_s, 1),
             "answers": {str(status): n for status, n in answers.statuses.items()},
         }
-        scenario.take(judge(made, runs, ledger_nodes=NODES))
+        scenario.take(judge(made, runs, ledger_nodes=NODES, expected="succeeded"))
 
 
 def check_refusal(answers: Answers) -> None:

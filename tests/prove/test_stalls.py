@@ -138,7 +138,7 @@ def test_stalled_coordinator_is_fenced(fleet: FleetFactory, proof: Proof) -> Non
         scenario.figures["given_up_by_cause"] = {each: causes.count(each) for each in set(causes)}
         history = asyncio.run(read_history(made.database_url, runs))
         scenario.violations += written_later(history, stalls)
-        scenario.take(judge(made, runs, ledger_nodes=LEDGER_NODES))
+        scenario.take(judge(made, runs, ledger_nodes=LEDGER_NODES, expected="succeeded"))
 
 
 def ended_at(history: History, token: str) -> float | None:
@@ -170,7 +170,7 @@ def test_late_results_of_a_stalled_worker_are_dropped(fleet: FleetFactory, proof
         ends = [ended_at(history, token) for token in held]
         assert None not in ends
         scenario.recovery_s = [end - at for end in ends if end is not None]
-        scenario.take(judge(made, runs, ledger_nodes=LEDGER_NODES))
+        scenario.take(judge(made, runs, ledger_nodes=LEDGER_NODES, expected="succeeded"))
         assert scenario.duplicates > 0, "nothing was executed twice: no result came late"
 
 
