@@ -77,9 +77,14 @@ class Cas:
         might have it cannot be asked."""
         if (data := self._local.get(tenant, digest)) is not None:
             return data
-        data = await self._cached(tenant, digest) or await self._durable(tenant, digest)
-        if data is None:
-            raise NotFound(f"no blob {digest}")
+        away: BusUnavailable | None = None
+        try:
+            data = await self._cached(tenant, digest)
+        except BusUnavailable as error:
+            data, away = None, error
+        if data is None and (data := await self._durable(tenant, digest)) is None:
+            # What was put lately, or for now, stands in Redis alone: it is not lost.
+            raise away or NotFound(f"no blob {digest}")
         self._local.put(tenant, digest, data)
         return data
 
@@ -90,14 +95,8 @@ class Cas:
             await self._bus.cas_put(tenant, digest, data, ttl_s=self.ttl_s)
 
     async def _cached(self, tenant: str, digest: str) -> bytes | None:
-        """What Redis holds, unless it is damaged. Redis away is an error only for a process that
-        has no other store."""
-        try:
-            data = await self._bus.cas_get(tenant, digest, ttl_s=self.ttl_s)
-        except BusUnavailable:
-            if self._blobs is None:
-                raise
-            return None
+        """What Redis holds, unless it is damaged. Raises BusUnavailable."""
+        data = await self._bus.cas_get(tenant, digest, ttl_s=self.ttl_s)
         return data if data is None else _checked(tenant, digest, data, "cache")
 
     async def _durable(self, tenant: str, digest: str) -> bytes | None:
