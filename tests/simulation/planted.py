@@ -268,7 +268,7 @@ def restore_installed_whatever_the_owner_has() -> list[Patch]:
     async def always(self: Restores, partition: Any, restore: Restore, head: Any) -> Any:
         return await read(self, partition, msgspec.structs.replace(restore, fork=True), head)
 
-    def never(self: Restores, partition: Any, found: Any) -> bool:
+    def never(self: Restores, partition: Any, found: Any, refused: int) -> bool:
         return False
 
     return _on(Restores, read=always, _is_behind=never)
