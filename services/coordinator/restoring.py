@@ -41,13 +41,17 @@ class RestoredRun:
         self._refused = refused
         self._state = RunState.from_snapshot(plan, snapshot)
         self.last = self._state.last
+        self.replaced: RunState | None = None
         self._limits = Limits()
 
     def install(self, assembler: Assembler) -> RunState:
-        """Let the state go on; once."""
+        """Let the state go on; once. Timers of the state that it replaces go with that."""
         state = self._state
         self._limits = assembler.limits()
-        assembler.add(state, self._reinstate(state), replace=True)
+        transition = self._reinstate(state)
+        if self.replaced is not None:
+            transition.timers_del.extend(self.replaced.timers().keys() - transition.timers_add.keys())
+        assembler.add(state, transition, replace=True)
         if self._refused >= MOST_REFUSED and not state.status.ended:
             assembler.add(state, abort(state, "what it comes to cannot be recorded"))
         return state
@@ -89,6 +93,7 @@ class Restores:
         if seq >= restore.seq and self._is_behind(partition, found, restore.refused):
             log.info("restore_obsolete", run_id=restore.run, seq=restore.seq)
             return None
+        found.replaced = own
         return found
 
     async def _read(self, restore: Restore, *, anew: bool) -> RestoredRun:

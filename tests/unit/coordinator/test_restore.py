@@ -255,6 +255,23 @@ async def test_end_acknowledged_late_does_not_drop_a_run_restored_meanwhile() ->
     assert desk.partition.states["3-x"].status is RunStatus.RUNNING
 
 
+async def test_timers_of_the_replaced_state_go_with_it() -> None:
+    bench = Bench()
+    wait = IrNode(id="w", type="wait", inline=True, config=msgspec.Raw(b'{"for":"720h"}'))
+    nodes = [*chain(1).nodes, wait]
+    ir = Ir(workflow="w", nodes=nodes, edges=[IrEdge(0, 1)])
+    desk = await Desk.open(bench, 3)
+    await bench.start("3-x", await bench.put_ir(ir))
+    await desk.step()
+    restore = await desk.restore_of(ir, "3-x", transitions=1, fork=True)
+    await desk.done("3-x/n0/1/1")
+    await desk.step()
+    assert "wait 3-x/w/1/1" in bench.bus.snapshot().partitions[3].timers
+    await desk.signal("restore", msgspec.structs.replace(restore, refused=1))
+    await desk.steps()
+    assert "wait 3-x/w/1/1" not in bench.bus.snapshot().partitions[3].timers
+
+
 async def test_restore_puts_waiting_and_retrying_nodes_back_with_their_timers() -> None:
     wait = msgspec.Raw(b'{"for":"1h"}')
     nodes = [
