@@ -196,7 +196,12 @@ class Worker:
         backoff.reset()
 
     async def _start_all(self, deliveries: list[Delivery]) -> None:
-        """Start as many as there are slots for; the rest goes back."""
+        """Start as many as there are slots for; the rest goes back, and so does what came from a
+        server that nobody vouches for."""
+        if deliveries and not self._entrance.stands:
+            for delivery in deliveries:
+                await self._surrender(delivery)
+            return
         cancels = await self._wanted.cancelled(deliveries)
         for delivery, flags in zip(deliveries, cancels, strict=True):
             if self._free and not self._stopping.is_set():

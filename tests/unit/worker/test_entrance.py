@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from minuet.bus.api import Delivery
 from minuet.bus.memory import MemoryBus
 from minuet.bus.voucher import Finding, Voucher
 from minuet.services.orchestrator.vouching import Vouching
@@ -85,6 +86,39 @@ async def test_tokens_that_a_copy_brings_back_are_not_run_before_it_was_compared
             await asked.wait()
         run = token.split("/")[0]
         assert await stand.bus.task_tokens(0, "noted", limit=9) == {token}
+        assert await stand.bus.withdraw(0, {run}) == 1
+        await compare(stand.bus)
+    assert runs == [run]
+
+
+async def test_what_was_taken_over_a_new_connection_goes_back() -> None:
+    """The call was made when the connection was gone, and went to the server that came back."""
+    runs: list[str] = []
+
+    @node("noted", effect="pure")
+    def noted(ctx: Context) -> None:
+        runs.append(ctx.run_id)
+
+    stand = bench(noted)
+    await compare(stand.bus)
+    token, raw = stand.token("noted")
+    await stand.emit([(token, raw)])
+    copy = stand.bus.snapshot()
+    async with running(stand.worker()):
+        await stand.collect(1)
+        given_back = asyncio.Event()
+        real = stand.bus.surrender
+
+        async def surrender(delivery: Delivery, consumer: str) -> bool:
+            found = await real(delivery, consumer)
+            given_back.set()
+            return found
+
+        stand.bus.surrender = surrender  # type: ignore[method-assign]
+        stand.bus.rewind(copy)
+        async with asyncio.timeout(5):
+            await given_back.wait()
+        run = token.split("/")[0]
         assert await stand.bus.withdraw(0, {run}) == 1
         await compare(stand.bus)
     assert runs == [run]
