@@ -50,7 +50,8 @@ class RestoredRun:
         self._limits = assembler.limits()
         transition = self._reinstate(state)
         if self.replaced is not None:
-            transition.timers_del.extend(self.replaced.timers().keys() - transition.timers_add.keys())
+            stale = self.replaced.timers().keys() - transition.timers_add.keys()
+            transition.timers_del.extend(sorted(stale))
         assembler.add(state, transition, replace=True)
         if self._refused >= MOST_REFUSED and not state.status.ended:
             assembler.add(state, abort(state, "what it comes to cannot be recorded"))
@@ -104,9 +105,7 @@ class Restores:
         if snapshot.start.run != restore.run:
             raise ValueError(f"the state is of run {snapshot.start.run}")
         plan = await self._plans.get(restore.tenant, snapshot.ir or snapshot.start.ir)
-        return RestoredRun(
-            plan, snapshot, self._clock.now(), anew=anew, refused=restore.refused
-        )
+        return RestoredRun(plan, snapshot, self._clock.now(), anew=anew, refused=restore.refused)
 
     def _is_behind(self, partition: OwnedPartition, found: RestoredRun, refused: int) -> bool:
         """Whether our history goes through that state already: then the fork it tells of is mended,
