@@ -35,6 +35,7 @@ BLOCK_MS = 1_000
 SCALED: dict[str, dict[str, Any]] = {
     "minuet.services.coordinator.timers": {"TICK_S": 0.2},
     "minuet.services.coordinator.reader": {"BLOCK_MS": 500},
+    "minuet.services.coordinator.partition": {"MAX_CACHED_RUNS": 50_000},  # schedules may say less
     "minuet.services.coordinator.ownership": {"LOOKS_A_LEASE": 4},
     "minuet.services.orchestrator.lost_tokens": {"STILL_S": 12.0, "LONGEST_STILL_S": 40.0},
     "minuet.worker.live": {"FLUSH_S": 2.0},

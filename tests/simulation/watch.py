@@ -24,10 +24,6 @@ REPEATABLE = frozenset({b"done", b"command", b"start", b"timer", b"stop", b"arch
 LIVE = frozenset(b"%d" % status for status in (1, 2, 3, 4, 10))
 
 
-class Violation(AssertionError):
-    """An invariant does not hold."""
-
-
 class Kept:
     """A run as a commit left it in Redis."""
 

@@ -22,7 +22,7 @@ from .processes import ROLES, Member, OrchestratorMember, Parts
 from .redis import Server
 from .storm import Storm, Weather
 from .surroundings import Now
-from .watch import Violation, Watch, died_of, is_forgotten, is_quiet
+from .watch import Watch, died_of, is_forgotten, is_quiet
 
 SHELF = 1_500  # documents
 CALM_S = 400.0
@@ -160,10 +160,8 @@ class World:
         judge = Judge(self.postgres, self.watch.kept, self.fail)
         try:
             judge.judge()
-        except Violation:
-            pass
-        except Exception as exc:
-            self.violation = self.violation or f"history cannot be folded: {exc!r}"
+        except Exception as exc:  # whatever folding makes of a history that contradicts itself
+            self.fail(f"history cannot be folded: {exc!r}")
         self.events = judge.events
 
     def _what_is_left(self) -> str:
