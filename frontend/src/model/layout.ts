@@ -1,6 +1,7 @@
 // Where nodes go when nobody placed them: from left to right along the edges. Back edges do not count,
 // and what undoes a step stands right below it.
 import { Graph, layout as runDagre } from '@dagrejs/dagre'
+import { type Cell, columnPlaces } from './columns'
 import { undoneBy } from './compensation'
 import { type DocumentNode, type Place, placeOf, type WorkflowDocument } from './document'
 import { type PortKind, portsOf, usedPorts } from './ports'
@@ -11,6 +12,8 @@ export const PORT_ROW = 22
 const GRID = 20
 const RANK_GAP = 100
 const NODE_GAP = 48
+/** With cards of one port every row is on the grid. */
+const CELL: Cell = { width: NODE_WIDTH, rankGap: RANK_GAP, wrapGap: 40, rowGap: 56 }
 /** From a step to the one that undoes it. */
 const UNDO_GAP = 36
 /** Beyond this dagre takes longer than a person waits. */
@@ -54,37 +57,9 @@ function byDagre(document: WorkflowDocument, sizes: Map<string, number>): Map<st
   )
 }
 
-/** A column for each distance from the start, in the order of the document. O(nodes + edges). */
 function byColumns(document: WorkflowDocument, sizes: Map<string, number>): Map<string, Place> {
-  const next = new Map<string, string[]>()
-  const missing = new Map(document.nodes.map(({ id }) => [id, 0]))
-  for (const { from, to, loop } of document.edges) {
-    if (loop) continue
-    const targets = next.get(from)
-    if (targets) targets.push(to)
-    else next.set(from, [to])
-    missing.set(to, (missing.get(to) ?? 0) + 1)
-  }
-  const column = new Map(document.nodes.map(({ id }) => [id, 0]))
-  const open = document.nodes.map(({ id }) => id).filter((id) => missing.get(id) === 0)
-  for (let at = 0; at < open.length; at += 1) {
-    const id = open[at] as string
-    for (const to of next.get(id) ?? []) {
-      column.set(to, Math.max(column.get(to) ?? 0, (column.get(id) ?? 0) + 1))
-      const left = (missing.get(to) ?? 0) - 1
-      missing.set(to, left)
-      if (left === 0) open.push(to)
-    }
-  }
-  const filled = new Map<number, number>()
-  return new Map(
-    document.nodes.map(({ id }) => {
-      const at = column.get(id) ?? 0
-      const y = filled.get(at) ?? 0
-      filled.set(at, y + (sizes.get(id) ?? NODE_HEIGHT) + NODE_GAP)
-      return [id, { x: snap(at * (NODE_WIDTH + RANK_GAP)), y: snap(y) }]
-    }),
-  )
+  const places = columnPlaces(document, sizes, CELL)
+  return new Map([...places].map(([id, { x, y }]) => [id, { x: snap(x), y: snap(y) }]))
 }
 
 /** A place for every node, whatever was drawn before. */
