@@ -160,6 +160,7 @@ export const text = {
   run: {
     title: (workflow: string) => `Run of ${workflow}`,
     loading: 'Loading the run',
+    fit: 'Fit (F)',
     started: 'started',
     duration: 'Duration',
     copyId: 'Copy the run id',

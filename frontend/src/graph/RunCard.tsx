@@ -7,13 +7,16 @@ import type { Children } from '@/model/run-tally'
 import { PATCHED_COLOUR, statusLook } from '@/model/status'
 import { elapsedMs, formatDuration } from '@/model/time'
 import { text } from '@/text'
-import type { CardData, CardNode } from './elements'
+import { type CardData, type CardNode, endsOf } from './elements'
+import { FarPorts } from './FarPorts'
+import { useIsFar } from './useIsFar'
 
 /** A node of a run: its state, its name, how long it took. */
 export const RunCard = memo(function RunCard(props: NodeProps<CardNode>) {
-  const { data, targetPosition = Position.Left, sourcePosition = Position.Right } = props
-  const { colour, label, shape, pulses } = statusLook(data.status)
+  const { data } = props
+  const { colour, label, shape } = statusLook(data.status)
   const isQuiet = data.status === 'pending' || data.status === 'skipped'
+  const isFar = useIsFar()
   return (
     <div
       role="img"
@@ -25,8 +28,25 @@ export const RunCard = memo(function RunCard(props: NodeProps<CardNode>) {
         isQuiet && 'bg-surface text-muted-foreground',
         data.isSelected && 'ring-2 ring-ring',
       )}
-      style={isQuiet ? {} : { borderColor: `color-mix(in srgb, ${colour} 55%, transparent)` }}
+      style={
+        isQuiet
+          ? {}
+          : isFar
+            ? { background: colour }
+            : { borderColor: `color-mix(in srgb, ${colour} 55%, transparent)` }
+      }
     >
+      {isFar ? <FarPorts handles={endsOf(props.sourcePosition)} /> : <Content {...props} />}
+    </div>
+  )
+})
+
+/** What can be read. Far away there are only the ends of lines. */
+function Content(props: NodeProps<CardNode>) {
+  const { data, targetPosition = Position.Left, sourcePosition = Position.Right } = props
+  const { colour, label, pulses } = statusLook(data.status)
+  return (
+    <>
       {pulses ? (
         <span
           aria-hidden
@@ -60,9 +80,9 @@ export const RunCard = memo(function RunCard(props: NodeProps<CardNode>) {
       {data.mark ? <PatchCorner label={text.run.mark[data.mark]} /> : null}
       <Handle type="target" position={targetPosition} isConnectable={false} />
       <Handle type="source" position={sourcePosition} isConnectable={false} />
-    </div>
+    </>
   )
-})
+}
 
 function secondLine({ type, status, node, told, children }: CardData, label: string): string {
   if (told?.held) return text.run.held

@@ -2,14 +2,15 @@ import './graph.css'
 import {
   Background,
   BackgroundVariant,
+  ControlButton,
   Controls,
   type Edge,
-  getViewportForBounds,
   ReactFlow,
   ReactFlowProvider,
   useReactFlow,
   useStore,
 } from '@xyflow/react'
+import { Maximize } from 'lucide-react'
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { isWriting } from '@/app/useGlobalKeys'
 import type { Place, WorkflowDocument } from '@/model/document'
@@ -18,7 +19,9 @@ import type { NodeView } from '@/model/run-fold'
 import type { PatchMark } from '@/model/run-overlay'
 import type { Tally } from '@/model/run-tally'
 import type { Box } from '@/model/undoPath'
+import { viewOf } from '@/model/view'
 import { useTheme } from '@/store/theme'
+import { text } from '@/text'
 import { type CardNode, cardsOf, edgesOf, keptAlike, reachOf } from './elements'
 import { LoopEdge } from './LoopEdge'
 import { boundsOf, type Direction, directionFor, layoutRun } from './layout'
@@ -38,9 +41,8 @@ interface RunGraphProps {
 const NODE_TYPES = { card: RunCard }
 const EDGE_TYPES = { loop: LoopEdge, undo: UndoEdge }
 /** Below, the controls have their place. */
-const PADDING = { x: '24px', top: '24px', bottom: '60px' } as const
+const MARGINS = { side: 24, top: 24, bottom: 60 }
 const MIN_ZOOM = 0.05
-const FIT = { padding: PADDING, minZoom: MIN_ZOOM, maxZoom: 1 }
 /** Fewer are drawn at once than looked for. */
 const MANY_NODES = 150
 
@@ -83,7 +85,7 @@ function Canvas(props: RunGraphProps & { direction: Direction }) {
     keptEdges.current = keptAlike(keptEdges.current, fresh)
     return keptEdges.current
   }, [document, places, direction, nodes, tally, loops])
-  const wasMoved = useFit(places, loops, direction)
+  const { wasMoved, showAll } = useFit(places, loops, direction)
   return (
     <ReactFlow
       className="run-graph"
@@ -114,7 +116,12 @@ function Canvas(props: RunGraphProps & { direction: Direction }) {
       }}
     >
       <Background variant={BackgroundVariant.Dots} gap={20} color="var(--border)" />
-      <Controls orientation="horizontal" showInteractive={false} fitViewOptions={FIT} />
+      <Controls orientation="horizontal" showInteractive={false} showFitView={false}>
+        {/* That of the canvas waits until every card is drawn and measured. */}
+        <ControlButton title={text.run.fit} aria-label={text.run.fit} onClick={showAll}>
+          <Maximize className="!fill-none" />
+        </ControlButton>
+      </Controls>
     </ReactFlow>
   )
 }
@@ -129,7 +136,7 @@ function useFit(places: ReadonlyMap<string, Place>, loops: readonly Loop[], dire
   const showAll = useCallback(() => {
     if (!viewportInitialized || width === 0 || height === 0) return
     const bounds = withLoops(boundsOf(places), loops, direction)
-    void setViewport(getViewportForBounds(bounds, width, height, MIN_ZOOM, 1, PADDING))
+    void setViewport(viewOf(bounds, { width, height }, MARGINS))
   }, [places, loops, direction, width, height, setViewport, viewportInitialized])
   useEffect(() => {
     if (!wasMoved.current) showAll()
@@ -143,7 +150,7 @@ function useFit(places: ReadonlyMap<string, Place>, loops: readonly Loop[], dire
     window.addEventListener('keydown', onKey)
     return () => window.removeEventListener('keydown', onKey)
   }, [showAll])
-  return wasMoved
+  return { wasMoved, showAll }
 }
 
 const LABEL_HALF = 10

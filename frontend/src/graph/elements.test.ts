@@ -54,3 +54,10 @@ it('draws what moved or was chosen again', () => {
   const chosen = cards.map((card) => ({ ...card, selected: true }))
   expect(keptAlike(cards, chosen)[0]).toBe(chosen[0])
 })
+
+it('tells the canvas how large cards are and where lines end, so that it need not measure', () => {
+  for (const { measured, handles, width, height } of drawn('running').cards) {
+    expect(measured).toEqual({ width, height })
+    expect(handles?.map(({ type }) => type)).toEqual(['target', 'source'])
+  }
+})

@@ -1,5 +1,5 @@
 // The document and the state of a run as what the canvas draws.
-import { type Edge, type Node, Position } from '@xyflow/react'
+import { type Edge, type Node, type NodeHandle, Position } from '@xyflow/react'
 import { undoneBy } from '@/model/compensation'
 import type { DocumentEdge, Place, WorkflowDocument } from '@/model/document'
 import { type Loop, loopsAround } from '@/model/loops'
@@ -47,6 +47,28 @@ const SIDES = {
   down: { targetPosition: Position.Top, sourcePosition: Position.Bottom },
 }
 
+const SIZE = { width: CARD_WIDTH, height: CARD_HEIGHT }
+/** The canvas is told where lines end: otherwise it draws and measures every card to find out, and
+ * again whenever one changes. */
+const ENDS: Record<Direction, NodeHandle[]> = {
+  right: [
+    endAt('target', Position.Left, 0, CARD_HEIGHT / 2),
+    endAt('source', Position.Right, CARD_WIDTH, CARD_HEIGHT / 2),
+  ],
+  down: [
+    endAt('target', Position.Top, CARD_WIDTH / 2, 0),
+    endAt('source', Position.Bottom, CARD_WIDTH / 2, CARD_HEIGHT),
+  ],
+}
+
+function endAt(type: 'source' | 'target', position: Position, x: number, y: number): NodeHandle {
+  return { type, position, x, y, width: 1, height: 1 }
+}
+
+/** By the side on which lines leave. */
+export const endsOf = (source: Position | undefined): NodeHandle[] =>
+  source === Position.Bottom ? ENDS.down : ENDS.right
+
 export function cardsOf(drawn: Drawn): CardNode[] {
   const { document, places, direction, nodes, marks, selected, tally, loops } = drawn
   const undone = undoneBy(document)
@@ -57,6 +79,8 @@ export function cardsOf(drawn: Drawn): CardNode[] {
     width: CARD_WIDTH,
     height: CARD_HEIGHT,
     ...SIDES[direction],
+    measured: SIZE,
+    handles: ENDS[direction],
     selected: id === selected,
     data: {
       id,
@@ -155,6 +179,7 @@ export function edgesOf(drawn: Omit<Drawn, 'marks' | 'selected'>): Edge[] {
       ...(label || edge.when ? { label: short(label || (edge.when ?? '')) } : {}),
       labelBgPadding: LABEL_PADDING,
       labelBgBorderRadius: 4,
+      interactionWidth: 0,
       className: `run-edge run-edge-${passage}`,
       focusable: false,
     }

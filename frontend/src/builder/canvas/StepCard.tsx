@@ -1,32 +1,49 @@
-import { Handle, type NodeProps, Position, useUpdateNodeInternals } from '@xyflow/react'
+import { Handle, type NodeProps, Position } from '@xyflow/react'
 import { CircleAlert, Filter, RotateCw, TriangleAlert, Undo2 } from 'lucide-react'
-import { memo, useEffect, useRef } from 'react'
+import { memo } from 'react'
 import { classes } from '@/components/classes'
+import { FarPorts } from '@/graph/FarPorts'
+import { useIsFar } from '@/graph/useIsFar'
 import { NODE_HEIGHT, PORT_ROW } from '@/model/layout'
 import { iconOf, summaryOf, titleOf } from '../kinds'
 import { text } from '../text'
+import { handlesOf, mainTop, PORT_TOP, troubleLeft } from './ports'
 import type { StepData, StepNode } from './types'
 
 /** A step on the canvas: 240 wide, a row more for each way out if there are several. */
-export const StepCard = memo(function StepCard({ id, data, selected }: NodeProps<StepNode>) {
-  const { step, kind, ports, used, faults } = data
-  const refresh = useUpdateNodeInternals()
-  const shape = `${ports.main.join(' ')}|${ports.trouble.join(' ')}`
-  const measured = useRef(shape)
-  useEffect(() => {
-    // A new card is measured with all others; to ask for each of them is quadratic.
-    if (measured.current === shape) return
-    measured.current = shape
-    refresh(id)
-  }, [id, shape, refresh])
+export const StepCard = memo(function StepCard(props: NodeProps<StepNode>) {
+  const { id, data, selected, height = NODE_HEIGHT } = props
+  const { faults } = data
+  const isFar = useIsFar()
+  return (
+    <div
+      className={classes(
+        'step-card',
+        isFar && 'is-far',
+        selected && 'is-selected',
+        faults?.errors && 'is-wrong',
+      )}
+      data-step={id}
+      {...(isFar ? { title: titleOf(data.step) } : {})}
+    >
+      {isFar ? <FarPorts handles={handlesOf(data.ports, height)} /> : <Content data={data} />}
+    </div>
+  )
+})
+
+/** What can be read and grabbed. Far away there are only its ports. */
+function Content({ data }: { data: StepData }) {
+  const { step, kind, ports, used } = data
   const Icon = iconOf(step.type)
   const summary = summaryOf(step)
   return (
-    <div
-      className={classes('step-card', selected && 'is-selected', faults?.errors && 'is-wrong')}
-      data-step={id}
-    >
-      <Handle type="target" position={Position.Left} className="step-port" style={{ top: 32 }} />
+    <>
+      <Handle
+        type="target"
+        position={Position.Left}
+        className="step-port"
+        style={{ top: PORT_TOP }}
+      />
       <div className="flex h-[62px] items-center gap-2.5 px-2.5">
         <span className="flex size-9 shrink-0 items-center justify-center rounded-md bg-accent text-muted-foreground">
           <Icon aria-hidden className="size-[18px]" />
@@ -52,13 +69,8 @@ export const StepCard = memo(function StepCard({ id, data, selected }: NodeProps
           <span className={classes('step-trouble', used.has(port) && 'is-used')}>{port}</span>
         </Handle>
       ))}
-    </div>
+    </>
   )
-})
-
-/** Two stand at the right end of the card; with more the first one moves to the left. */
-function troubleLeft(index: number, count: number): number {
-  return 150 + (index - Math.max(0, count - 2)) * 54
 }
 
 function MainPorts({ ports }: { ports: string[] }) {
@@ -69,7 +81,7 @@ function MainPorts({ ports }: { ports: string[] }) {
         type="source"
         position={Position.Right}
         className="step-port"
-        style={{ top: 32 }}
+        style={{ top: PORT_TOP }}
       />
     )
   }
@@ -87,7 +99,7 @@ function MainPorts({ ports }: { ports: string[] }) {
             type="source"
             position={Position.Right}
             className="step-port"
-            style={{ top: NODE_HEIGHT + index * PORT_ROW + PORT_ROW / 2 - 1 }}
+            style={{ top: mainTop(index, ports.length) }}
           />
         </li>
       ))}

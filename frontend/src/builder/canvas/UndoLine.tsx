@@ -30,10 +30,6 @@ export const UndoLine = memo(function UndoLine({ source, target }: EdgeProps<Und
   )
 })
 
-function boxOf({ internals, measured }: InternalNode): Box {
-  return {
-    ...internals.positionAbsolute,
-    width: measured.width ?? 0,
-    height: measured.height ?? 0,
-  }
+function boxOf({ internals, width = 0, height = 0 }: InternalNode): Box {
+  return { ...internals.positionAbsolute, width, height }
 }

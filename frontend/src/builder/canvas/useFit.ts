@@ -1,11 +1,11 @@
-import { getViewportForBounds, useReactFlow } from '@xyflow/react'
+import { useReactFlow } from '@xyflow/react'
 import { useCallback } from 'react'
 import { placeOf } from '@/model/document'
 import { NODE_HEIGHT, NODE_WIDTH } from '@/model/layout'
+import { viewOf } from '@/model/view'
 import { documentOf, useBuilder } from '@/store/builder'
 
-const MIN_ZOOM = 0.1
-const PADDING = 0.08
+const MARGIN = 0.04
 /** Cards with several ports are higher than the plainest one. */
 const TALLEST = NODE_HEIGHT * 2
 
@@ -21,12 +21,10 @@ export function useFit(): (duration?: number) => void {
       const y = Math.min(...places.map((place) => place.y))
       const width = Math.max(...places.map((place) => place.x)) + NODE_WIDTH - x
       const height = Math.max(...places.map((place) => place.y)) + TALLEST - y
-      const bounds = { x, y, width, height }
-      const { clientWidth, clientHeight } = canvas
-      void setViewport(
-        getViewportForBounds(bounds, clientWidth, clientHeight, MIN_ZOOM, 1, PADDING),
-        { duration },
-      )
+      const pane = { width: canvas.clientWidth, height: canvas.clientHeight }
+      const [side, end] = [pane.width * MARGIN, pane.height * MARGIN]
+      const view = viewOf({ x, y, width, height }, pane, { side, top: end, bottom: end })
+      void setViewport(view, { duration })
     },
     [setViewport],
   )

@@ -7,6 +7,7 @@ import { type Loop, loopsOf } from '@/model/loops'
 import { closersOf, defaultPort, portOf, portsOf, usedPorts } from '@/model/ports'
 import type { FaultCount, FaultMap } from '../faults'
 import { type Kinds, titleOf } from '../kinds'
+import { handlesOf } from './ports'
 import type { DrawnEdge, LinkEdge, StepData, StepNode } from './types'
 
 const NO_PORTS: ReadonlySet<string> = new Set()
@@ -54,12 +55,16 @@ export function useFlowElements(document: WorkflowDocument, kinds: Kinds, faults
       const before = kept.current.get(step.id)
       const data = before && isSameData(before, fresh) ? before : fresh
       next.set(step.id, data)
+      const height = heightOf(data.ports.main.length)
       return {
         id: step.id,
         type: 'step',
         position: placeOf(step) ?? { x: 0, y: 0 },
         width: NODE_WIDTH,
-        height: heightOf(data.ports.main.length),
+        height,
+        // Told, so that no card has to be drawn to be measured.
+        measured: { width: NODE_WIDTH, height },
+        handles: handlesOf(data.ports, height),
         data,
       }
     })
