@@ -1,8 +1,9 @@
 """How long a person waits for a large flow in the builder, and for a large run.
 
 Method: a suite and headless Chromium on one machine; layers of ten transform steps, each after the
-step above it. From the address to the first card, and to the end of the last task of the main
-thread that took 50 ms or more; the better of two, each from a page with nothing of it in memory.
+step above it, and pipelines of a type that no worker knows, so that they end at once. From the
+address to the first card, and to the end of the last task of the main thread that took 50 ms or
+more; the better of two, each from a page with nothing of it in memory.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from examples.pipelines.shapes import SHAPES, pipeline
 from tests.e2e.rig import Json, Rig, document
 from tests.suite import Suite
 from tests.support.browser import SITE, chromium, watched_page
@@ -61,12 +63,10 @@ def opened(page: Page, path: str, card: str) -> tuple[float, float]:
     return first_s, float(page.evaluate(SETTLED)) / 1000
 
 
-@pytest.mark.parametrize("count", [200, 1_000])
-def test_opening_large_flows_and_runs(rig: Rig, figures: Figures, count: int) -> None:
-    workflow = layers(count)
+def measure(rig: Rig, figures: Figures, label: str, workflow: Json) -> None:
     rig.apply(workflow)
     run = rig.start(workflow)
-    rig.wait(run)
+    rig.wait(run, 100)
     with chromium() as browser, watched_page(browser, rig.suite.url) as page:
         page.goto(f"/#key={rig.suite.api_key}")
         expect(page.get_by_role("navigation", name="Main")).to_be_visible()
@@ -75,6 +75,18 @@ def test_opening_large_flows_and_runs(rig: Rig, figures: Figures, count: int) ->
             ("run view", f"/runs/{run}", ".react-flow__node [role=img]"),
         ):
             first_s, rest_s = min(opened(page, path, card) for _ in range(2))
-            name = f"{what}, {count:,} steps"
-            figures.add(f"{name}: first card", first_s, "s", "headless Chromium")
-            figures.add(f"{name}: at rest", rest_s, "s", "headless Chromium")
+            figures.add(f"{what}, {label}: first card", first_s, "s", "headless Chromium")
+            figures.add(f"{what}, {label}: at rest", rest_s, "s", "headless Chromium")
+
+
+@pytest.mark.parametrize("count", [200, 1_000])
+def test_opening_large_flows_and_runs(rig: Rig, figures: Figures, count: int) -> None:
+    measure(rig, figures, f"{count:,} steps", layers(count))
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"), [*((shape, 1_000) for shape in SHAPES), ("montage", 10_000)]
+)
+def test_opening_pipelines(rig: Rig, figures: Figures, shape: str, count: int) -> None:
+    workflow = pipeline(shape, count) | {"settings": {}}
+    measure(rig, figures, f"{shape} of {count:,}", workflow)
