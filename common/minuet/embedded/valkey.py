@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
 import signal
 from collections.abc import Mapping
@@ -21,10 +20,6 @@ from .runtime_dir import make_runtime_dir, runtime_dir
 POLL_S = 0.01
 READY_TIMEOUT_S = 60.0
 GIB = 1 << 30
-ALLOCATOR = "glibc.malloc.tcache_count=4000"
-"""The wheel's server allocates with the C library. A commit has thousands of small arguments, which
-are all freed together: glibc keeps seven of a size at hand unless told otherwise. A tenth of the
-server's CPU at full load; other C libraries ignore it."""
 
 
 class ValkeyServer:
@@ -72,7 +67,6 @@ class ValkeyServer:
             [str(self._binary or valkey_binary()), str(config)],
             log_path=self._log_path,
             cwd=self._data_dir,
-            env={"GLIBC_TUNABLES": ALLOCATOR, **os.environ},
         )
         try:
             await self._until_ready(self._child)
