@@ -8,7 +8,7 @@ before the first). Instants are ms since the epoch by the clock of the Redis ser
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -228,6 +228,11 @@ class ReconcilerBus(SignalBus, Protocol):
         """Take every token of these runs out of the partition's task streams, in line or in a
         worker's hands; how many. Reads all entries. What stood in an entry beside them is
         delivered again, alone."""
+
+    def held_runs(self, partitions: Collection[int]) -> AsyncIterator[tuple[int, list[str]]]:
+        """Every run of these partitions of which the bus holds anything, portion by portion with
+        its partition; some perhaps twice. Those that come or go meanwhile may be missing. Reads
+        the names of all keys of the servers where these partitions lie."""
 
     async def load_runs(self, p: int, runs: Sequence[str]) -> list[Loaded | None]: ...
 

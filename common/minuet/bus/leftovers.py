@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from .api import ReconcilerBus
@@ -10,10 +10,6 @@ from .api import ReconcilerBus
 
 class LeftoverBus(ReconcilerBus, Protocol):
     """Only for what no owner looks after any more: all else is asked of it by a signal."""
-
-    def held_runs(self, partitions: int) -> AsyncIterator[tuple[int, list[str]]]:
-        """Every run of which the bus holds anything, portion by portion with its partition; some
-        perhaps twice. Those that come or go meanwhile may be missing."""
 
     async def unpurged(self, p: int, runs: Sequence[str]) -> list[bool]:
         """Whether more is held of each run than the head that an archived one keeps for a while."""

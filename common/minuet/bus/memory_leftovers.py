@@ -10,8 +10,8 @@ from .memory_stream import parse_id
 
 
 class MemoryLeftovers(MemoryCore):
-    async def held_runs(self, partitions: int) -> AsyncIterator[tuple[int, list[str]]]:
-        for p in range(partitions):
+    async def held_runs(self, partitions: Collection[int]) -> AsyncIterator[tuple[int, list[str]]]:
+        for p in partitions:
             if runs := await self._held_of(p):
                 yield p, runs
 

@@ -17,7 +17,7 @@ _GLOB: Final = re.compile(r"([\\*?\[\]])")
 
 
 class RedisLeftovers(RedisCore):
-    async def held_runs(self, partitions: int) -> AsyncIterator[tuple[int, list[str]]]:
+    async def held_runs(self, partitions: Collection[int]) -> AsyncIterator[tuple[int, list[str]]]:
         prefix = self._keys.run(0, "").partition("{0}")[0]
         literal = _GLOB.sub(r"\\\1", prefix)
         named = re.compile(re.escape(prefix) + r"\{(\d+)\}:(?:run|out):(.+)")
@@ -33,22 +33,23 @@ class RedisLeftovers(RedisCore):
                 )
                 found: defaultdict[int, dict[str, None]] = defaultdict(dict)
                 for key in keys:
-                    if match := named.fullmatch(key.decode()):
+                    match = named.fullmatch(key.decode())
+                    if match and int(match[1]) in partitions:
                         found[int(match[1])][match[2]] = None
                 for of, runs in found.items():
                     yield of, list(runs)
                 if int(cursor) == 0:
                     break
 
-    async def _one_of_each_server(self, partitions: int) -> list[int]:
+    async def _one_of_each_server(self, partitions: Collection[int]) -> list[int]:
         calls: list[tuple[Argument, ...]] = []
-        for p in range(partitions):
+        for p in partitions:
             calls += [(b"CLUSTER", b"MYID"), (b"EXISTS", self._keys.lease(p))]
         try:
             replies = await self._redis.call_many(calls)
         except BusFault:  # no cluster
-            return [0]
-        return list({id: p for p, id in enumerate(replies[::2])}.values())
+            return list(partitions)[:1]
+        return list(dict(zip(replies[::2], partitions, strict=True)).values())
 
     async def unpurged(self, p: int, runs: Sequence[str]) -> list[bool]:
         calls: list[tuple[Argument, ...]] = []

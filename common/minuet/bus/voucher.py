@@ -2,8 +2,8 @@
 
 A server that comes back may have lost its last moments, or be a copy from yesterday, and nothing
 in it tells. So the reconciler vouches for each partition once it has looked, by the server's id:
-that of another start does not count. Where no voucher stands nothing stands: the server is new or
-was emptied.
+that of another start does not count. Where no voucher stands hardly anything stands: the server is
+new or was emptied, no longer ago than it takes to compare.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ class Finding(StrEnum):
     DOUBTED = "doubted"
     """The server is another one than when it was compared."""
     EMPTIED = "emptied"
-    """All was lost: nothing that stands there now can be out of date."""
+    """None stood there: all was lost, or the server is back from before the first was written. So
+    little stands there that nobody waits; what is out of date in it is looked for by its names."""
 
 
 class Voucher(NamedTuple):

@@ -60,7 +60,7 @@ class Leftovers:
         oldest = await self._bus.oldest_events(range(partitions))
         found: set[str] = set()
         strange: dict[str, int] = {}
-        async for p, runs in self._bus.held_runs(partitions):
+        async for p, runs in self._bus.held_runs(range(partitions)):
             recorded_until = oldest.get(p, now)
             for at in range(0, len(runs), RUNS_AT_ONCE):
                 some = runs[at : at + RUNS_AT_ONCE]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from minuet.bus.api import RunWrite
 from minuet.model.event import LiveEvent
 
@@ -11,8 +13,8 @@ PARTITIONS = 4
 HELD = RunWrite("2-a", {"head": "h", "meta": "{}"}, {"n": b"1"})
 
 
-async def held(bus: Bus) -> set[tuple[int, str]]:
-    return {(p, run) async for p, runs in bus.held_runs(PARTITIONS) for run in runs}
+async def held(bus: Bus, partitions: Collection[int] = range(PARTITIONS)) -> set[tuple[int, str]]:
+    return {(p, run) async for p, runs in bus.held_runs(partitions) for run in runs}
 
 
 async def test_every_run_is_found_whatever_of_it_is_held(bus: Bus) -> None:
@@ -22,6 +24,8 @@ async def test_every_run_is_found_whatever_of_it_is_held(bus: Bus) -> None:
     await other.commit(runs=[HELD, RunWrite("2-b:x", {"head": "h"}, {})])
     await bus.cas_put("t", "sha256:run", b"1", ttl_s=60)
     assert await held(bus) == {(0, f"0-{i}") for i in range(50)} | {(2, "2-a"), (2, "2-b:x")}
+    assert await held(bus, [1, 2]) == {(2, "2-a"), (2, "2-b:x")}
+    assert await held(bus, [3]) == await held(bus, []) == set()
     await other.commit(runs=[RunWrite("2-a", {}, {}, unlink=True)])
     assert (2, "2-a") not in await held(bus)
 

@@ -84,6 +84,33 @@ async def test_ended_runs_that_come_back_are_laid_to_rest(stage: Stage) -> None:
     assert await stage.database.fetchval("select count(*) from runs where fork") == 0
 
 
+@pytest.mark.parametrize("is_begun", [False, True])
+async def test_ended_runs_that_come_back_from_before_the_first_voucher_are_laid_to_rest(
+    stage: Stage, is_begun: bool
+) -> None:
+    """Also if a comparison was under way then: it had found the server empty."""
+    await stage.start(held_chain())
+    async with stage.playing():
+        await stage.until_held()
+        if is_begun:
+            stage.bus.fail_next("heads")
+            with pytest.raises(BusUnavailable):
+                await stage.reconciler.tick()
+        old = stage.bus.snapshot()
+        stage.gate.set()
+        await stage.heal()
+    stage.bus.rewind(old)
+    assert await stage.bus.backlog(0) != {}
+    await stage.reconciler.tick()
+    assert await stage.bus.unvouched([0, 1]) == []
+    assert await stage.bus.backlog(0) == await stage.bus.backlog(1) == {}
+    async with stage.playing(), asyncio.timeout(20):
+        while any([await _alive(stage, run) for run in RUNS]):
+            await asyncio.sleep(0.02)
+    await assert_one_whole_history(stage.database)
+    assert await stage.database.fetchval("select count(*) from runs where fork") == 0
+
+
 async def _alive(stage: Stage, run: str) -> bool:
     [loaded] = await stage.bus.load_runs(int(run[0]), [run])
     return loaded is not None and "meta" in loaded.fields
