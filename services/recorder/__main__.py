@@ -20,7 +20,9 @@ from .recorder import Recorder
 async def serve(settings: Settings, env: Mapping[str, str]) -> None:
     bus = bus_at(settings.redis.url, settings.redis.key_prefix)
     try:
-        async with Database(settings.database.url, max_size=4, name="minuet-recorder") as database:
+        async with Database(
+            settings.database.url, max_size=4, name="minuet-recorder", by_key=True
+        ) as database:
             recorder = Recorder(database, bus, blob_ttl_s=settings.blob.cache_ttl_s)
             duties = {
                 "recorder": recorder.run,

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 # cancelled (57), system error (58).
 PASSING_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 
+# A plan is kept with its statement. One that was made while a table was small, before Postgres had
+# statistics of it, may read the whole table, and would go on to while it grows.
+STATEMENT_LIFETIME_S = 10
+
 # The driver has no class of its own for a connection that was lost before a statement; the pool
 # takes such a connection back while its user still holds it.
 _LOST = ("closed", "closing", "released back to the pool")
@@ -35,10 +39,15 @@ class Database:
     them.
     """
 
-    def __init__(self, url: str, *, max_size: int = 10, name: str = "minuet") -> None:
+    def __init__(
+        self, url: str, *, max_size: int = 10, name: str = "minuet", by_key: bool = False
+    ) -> None:
+        """`by_key`: all that is asked finds its rows by key, so that no plan needs to read a whole
+        table; one made while the table was small would do so for ever more rows."""
         self._url = url
         self._max_size = max_size
         self._name = name
+        self._by_key = by_key
         self._pool: Pool[asyncpg.Record] | None = None
 
     async def open(self) -> Self:
@@ -49,12 +58,15 @@ class Database:
                 max_size=self._max_size,
                 timeout=5,
                 command_timeout=30,
+                max_cached_statement_lifetime=STATEMENT_LIFETIME_S,
                 init=_prepare,
+                reset=_leave,
                 server_settings={
                     "application_name": self._name,
                     "synchronous_commit": "on",
                     "timezone": "UTC",
                     "jit": "off",
+                    "enable_seqscan": "off" if self._by_key else "on",
                 },
             )
         return self
@@ -148,6 +160,12 @@ async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
     )
+
+
+async def _leave(_: asyncpg.Connection[asyncpg.Record]) -> None:
+    """In place of the driver's clean-up at each release, which is a round trip: nobody here sets,
+    listens or leaves a cursor; transactions are rolled back all the same. Who takes a lock of the
+    session gives it back or ends the connection."""
 
 
 def _encode_jsonb(value: Any) -> bytes:

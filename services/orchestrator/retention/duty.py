@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 import structlog
@@ -24,9 +24,13 @@ from .leftovers import Leftovers
 from .policy import Policy
 from .renewal import Renewal
 
+if TYPE_CHECKING:
+    from minuet.store.database import Connection
+
 log = structlog.get_logger(__name__)
 
 LOCK_KEY: Final = 0x72657461696E
+UNLOCK: Final = "select pg_advisory_unlock($1)"
 
 
 class Retention:
@@ -74,7 +78,7 @@ class Retention:
                 for name, part in self._parts.items():
                     await self._do(name, part)
             finally:
-                await c.execute("select pg_advisory_unlock($1)", LOCK_KEY)
+                await _unlock(c)
         return True
 
     async def _do(self, name: str, part: Callable[[], Awaitable[object]]) -> None:
@@ -86,3 +90,12 @@ class Retention:
             RETENTION_FAILED.labels(name).inc()
             report = log.warning if isinstance(error, Unavailable) else log.error
             report("retention_failed", part=name, reason=str(error))
+
+
+async def _unlock(c: Connection) -> None:
+    """If that fails, the lock goes with the connection: nobody else would ever get it."""
+    try:
+        await c.execute(UNLOCK, LOCK_KEY)
+    except BaseException:
+        c.terminate()
+        raise

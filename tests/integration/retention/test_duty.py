@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
@@ -12,6 +13,7 @@ from minuet.bus.redis import RedisBus
 from minuet.cas.cas import Cas
 from minuet.cas.durable import DurableCas
 from minuet.model.errors import BusUnavailable
+from minuet.services.orchestrator.retention import duty
 from minuet.services.orchestrator.retention.cache import Cache
 from minuet.services.orchestrator.retention.deleting import Deleter
 from minuet.services.orchestrator.retention.duty import Retention
@@ -45,6 +47,20 @@ async def test_one_process_sweeps_at_a_time(db: Database, bus: RedisBus) -> None
     leave.set()
     assert await holding is True
     assert await second.sweep() is True
+
+
+async def test_a_lock_that_cannot_be_given_back_goes_with_its_connection(
+    db: Database, bus: RedisBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = retention(db, bus), retention(db, bus)
+    first._parts = second._parts = {}
+    with monkeypatch.context() as broken:
+        broken.setattr(duty, "UNLOCK", "select $1::bigint / 0")
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await first.sweep()
+    async with asyncio.timeout(10):
+        while not await second.sweep():
+            await asyncio.sleep(0.01)
 
 
 async def test_a_part_that_fails_is_counted_and_keeps_no_other_back(

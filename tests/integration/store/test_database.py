@@ -11,6 +11,7 @@ from minuet.embedded.postgres import PostgresServer
 from minuet.model.errors import StoreUnavailable
 from minuet.model.token import CasRef
 from minuet.store.database import Database
+from tests.support.records import accept
 
 pytestmark = pytest.mark.anyio
 
@@ -60,3 +61,23 @@ async def test_a_closed_pool_is_unavailable(database_url: str) -> None:
     await database.close()
     with pytest.raises(StoreUnavailable):
         await database.fetch("select 1")
+
+
+async def test_a_small_table_is_not_read_whole_by_one_that_asks_by_key(database_url: str) -> None:
+    """The plan may outlive the smallness."""
+    runs = [f"0-01kb9f3r1s8v6c2m4x7q{i:06}" for i in range(10)]
+    await accept(database_url, *runs)
+    query = "explain select id, seq from runs where id = any($1::text[])"
+    async with Database(database_url, by_key=True) as database:
+        await database.execute("analyze runs")
+        for _ in range(8):  # from the sixth time on a plan may be kept
+            plan = "\n".join(row[0] for row in await database.fetch(query, runs))
+            assert "Index Cond" in plan, plan
+
+
+async def test_a_connection_comes_back_without_a_transaction(database_url: str) -> None:
+    async with Database(database_url, max_size=1) as database:
+        async with database.connection() as c:
+            await c.execute("begin")
+            await c.execute("create table left_over (x int)")
+        assert await database.fetchval("select to_regclass('left_over')") is None
