@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
 import structlog
 
-from minuet.bus.api import Fields, ReconcilerBus
-from minuet.model.signal import Archived
+from minuet.bus.api import ReconcilerBus
 from minuet.store import history
 from minuet.store.database import Database
 
+from .archiving import archive
 from .metrics import REVENANTS
 
 log = structlog.get_logger(__name__)
@@ -29,10 +28,8 @@ async def archive_again(database: Database, bus: ReconcilerBus) -> None:
         suspects = await history.ended_suspects(c, limit=AT_ONCE)
         if not suspects:
             return
-        for run in suspects:
-            text = msgspec.json.encode(Archived(run.id, run.seq))
-            signal: Fields = [("k", b"archived"), ("s", text)]
-            await bus.send(run.partition, [signal])
+        for p in sorted({run.partition for run in suspects}):
+            await archive(bus, p, [run for run in suspects if run.partition == p])
         await history.clear_ended_requests(c, [run.id for run in suspects])
     REVENANTS.inc(len(suspects))
     log.warning("revenants_archived", runs=len(suspects))

@@ -10,21 +10,21 @@ back at a moment before the first voucher was written, with runs of that first s
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import msgspec
 import structlog
 
-from minuet.bus.api import Fields, ReconcilerBus, StaleRuns
-from minuet.model.signal import Archived
+from minuet.bus.api import ReconcilerBus, StaleRuns
 from minuet.model.state import Head
 from minuet.model.status import RunStatus
 from minuet.store import history
 from minuet.store.database import Database
 from minuet.store.history import EndedRun, LiveRun
 
+from .archiving import archive
 from .metrics import REVENANTS, WITHDRAWN
 from .vouching import Doubt
 
@@ -33,8 +33,6 @@ log = structlog.get_logger(__name__)
 PAGE: Final = 500
 MARGIN: Final = timedelta(seconds=60)
 """Ends are dated by an owner's estimate of Redis time, before their commit."""
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Revenants:
@@ -55,11 +53,10 @@ class Revenants:
         for live in behind:
             if live.partition in stale:
                 stale[live.partition].add(live.id)
-        for run in await self._ended_but_alive(doubts):
-            stale.setdefault(run.partition, set()).add(run.id)
-            signal: Fields = [("k", b"archived"), ("s", _encode(Archived(run.id, run.seq)))]
-            await self._bus.send(run.partition, [signal])
-            REVENANTS.inc()
+        for p, ended in (await self._ended_but_alive(doubts)).items():
+            stale.setdefault(p, set()).update(ended)
+            await archive(self._bus, p, list(ended.values()))
+            REVENANTS.inc(len(ended))
         tokens = sum([await self._bus.withdraw(p, runs) for p, runs in stale.items() if runs])
         WITHDRAWN.inc(tokens)
         if stale:
@@ -73,15 +70,16 @@ class Revenants:
             span = await self._bus.signal_span(p)
             await self._bus.note_stale(p, StaleRuns(frozenset(runs), span.last))
 
-    async def _ended_but_alive(self, doubts: Iterable[Doubt]) -> Iterable[EndedRun]:
+    async def _ended_but_alive(self, doubts: Iterable[Doubt]) -> Mapping[int, dict[str, EndedRun]]:
         """Postgres is asked before Redis: what has its end there has ended in what Redis is now,
         unless it was brought back."""
-        found: dict[str, EndedRun] = {}
+        found: defaultdict[int, dict[str, EndedRun]] = defaultdict(dict)
         async for p, runs in self._ended(doubts):
             heads = await self._bus.heads(p, [run.id for run in runs])
-            alive = zip(runs, heads, strict=True)
-            found.update((run.id, run) for run, head in alive if head is not None and _lives(head))
-        return found.values()
+            for run, head in zip(runs, heads, strict=True):
+                if head is not None and _lives(head):
+                    found[p][run.id] = run
+        return found
 
     async def _ended(self, doubts: Iterable[Doubt]) -> AsyncIterator[tuple[int, list[EndedRun]]]:
         """Runs that Postgres knows as ended and Redis may hold as alive, by partition. Since when

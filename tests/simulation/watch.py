@@ -155,7 +155,7 @@ class Watch(Observer):
             self.fail(f"the history of {row.run_id} has a gap before event {row.first_seq}")
         if row.prev != last:
             self.fail(f"{row.commit_id} of {row.run_id} follows {row.prev}, not {last}")
-        if tables.runs[row.run_id].ended and b'"run.ended"' in row.events:
+        if tables.runs[row.run_id].ended and b'"run.ended"' in bytes(row.events):
             self.fail(f"{row.run_id} ends twice")
 
     def forking(self, run: str) -> None:

@@ -229,6 +229,10 @@ class ReconcilerBus(SignalBus, Protocol):
         worker's hands; how many. Reads all entries. What stood in an entry beside them is
         delivered again, alone."""
 
+    async def drop_timers(self, p: int, runs: Collection[str]) -> int:
+        """Delete the timers of these runs; how many. Those by which the owner unlinks what it
+        archived stay. Reads all timers."""
+
     def held_runs(self, partitions: Collection[int]) -> AsyncIterator[tuple[int, list[str]]]:
         """Every run of these partitions of which the bus holds anything, portion by portion with
         its partition; some perhaps twice. Those that come or go meanwhile may be missing. Reads

@@ -20,6 +20,7 @@ from .memory_line import MemoryLine
 from .memory_state import Partition
 from .memory_stream import Stream, check_entries, format_id, parse_id
 from .memory_worker import MemoryWorker
+from .timers import timers_of
 from .voucher import may_be_stale
 
 
@@ -87,6 +88,14 @@ class MemoryReconciler(MemoryCore):
         taken = sum(_withdraw(part, type, frozenset(runs), now) for type in list(part.tasks))
         self._wake()
         return taken
+
+    @remote
+    def drop_timers(self, p: int, runs: Collection[str]) -> int:
+        timers = self._partition(p).timers
+        found = timers_of(runs, timers)
+        for member in found:
+            del timers[member]
+        return len(found)
 
     @remote
     def signal_span(self, p: int) -> SignalSpan:

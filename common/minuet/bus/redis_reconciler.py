@@ -11,9 +11,11 @@ from .api import DELIVERIES, SignalSpan, StaleRuns
 from .codes import BusFault
 from .redis_core import RedisCore
 from .task_calls import GROUP
+from .timers import timers_of
 from .wire import Argument
 
 ENTRIES_A_CALL: Final = 100
+TIMERS_A_CALL: Final = 1_000
 STALE_S: Final = 3600
 
 
@@ -50,6 +52,15 @@ class RedisReconciler(RedisCore):
                 args = (type, len(ids), len(unwanted), *ids, *sorted(unwanted))
                 taken += int(await self._redis.fcall("withdraw", keys, args))
         return taken
+
+    async def drop_timers(self, p: int, runs: Collection[str]) -> int:
+        key, cursor, dropped = self._keys.timers(p), b"0", 0
+        while True:
+            cursor, flat = await self._redis.call(b"ZSCAN", key, cursor, b"COUNT", TIMERS_A_CALL)
+            if found := timers_of(runs, (member.decode() for member in flat[::2])):
+                dropped += int(await self._redis.call(b"ZREM", key, *found))
+            if int(cursor) == 0:
+                return dropped
 
     async def signal_span(self, p: int) -> SignalSpan:
         newest, cursor = await self._redis.call_many(

@@ -19,6 +19,11 @@ class Timer(NamedTuple):
     def run(self) -> str:
         return self.subject.split("/", 1)[0]
 
+    @property
+    def is_of_life(self) -> bool:
+        """Whether nobody needs it once the run is over."""
+        return self.kind != "forget"
+
     @classmethod
     def parse(cls, text: str) -> Timer:
         """Raises ValueError if `text` is no timer member."""

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-import msgspec
 import structlog
 
-from minuet.bus.api import Fields
 from minuet.bus.leftovers import LeftoverBus
-from minuet.model.signal import Archived
 from minuet.model.state import Head
 from minuet.store import live, retention
 from minuet.store.database import Database
+from minuet.store.history import EndedRun
 
+from ..archiving import archive
 from ..metrics import LEFTOVERS
 
 log = structlog.get_logger(__name__)
@@ -28,7 +27,6 @@ LIVE_FOR_MS: Final = 60_000
 RUNS_AT_ONCE: Final = 500
 TOKENS_AT_ONCE: Final = 2_000
 MOST_TASKS: Final = 50_000
-_encode = msgspec.json.Encoder().encode
 
 
 class Leftovers:
@@ -95,12 +93,9 @@ class Leftovers:
         return {run for run, whole in zip(over, unpurged, strict=True) if whole}
 
     async def _send_archived(self, p: int, runs: Sequence[str]) -> None:
-        signals: list[Fields] = [
-            [("k", b"archived"), ("s", _encode(Archived(run=run, seq=0)))] for run in runs
-        ]
-        if signals:
-            await self._bus.send(p, signals)
-            LEFTOVERS.labels("run").inc(len(signals))
+        if runs:
+            await archive(self._bus, p, [EndedRun(run, p, 0) for run in runs])
+            LEFTOVERS.labels("run").inc(len(runs))
             log.warning("leftovers_archived", partition=p, runs=len(runs), first=runs[0])
 
     # ── what else they leave ──────────────────────────────────────────────────────────────────

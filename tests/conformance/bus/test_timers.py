@@ -99,3 +99,17 @@ async def test_partitions_fire_apart(bus: Bus) -> None:
     await bus.fire_timers(1)
     assert await signals(bus, 0) == []
     assert len(await signals(bus, 1)) == 1
+
+
+async def test_timers_of_a_run_are_dropped_but_for_the_one_that_unlinks_it(bus: Bus) -> None:
+    writer = await own(bus)
+    gone = ["wait 0-a/n/1/1", "retry 0-a/m/2/1", "deadline 0-a", "stop 0-a"]
+    kept = ["forget 0-a", "wait 0-ab/n/1/1", "deadline 0-b", "no-timer"]
+    many = [f"wait 0-c/n{i}/1/1" for i in range(1_500)]
+    await writer.commit(timers_add=[(member, 5_000) for member in [*gone, *kept, *many]])
+    assert await bus.drop_timers(0, {"0-a", "0-nothing"}) == len(gone)
+    assert await bus.drop_timers(0, {"0-a"}) == await bus.drop_timers(1, {"0-a"}) == 0
+    assert await bus.drop_timers(0, {"0-c"}) == len(many)
+    await bus.fire_timers(0, now=5_000)
+    [told] = await fired(bus)
+    assert sorted(member for member, _ in told) == sorted(kept)
