@@ -21,7 +21,7 @@ async def serve(settings: Settings, env: Mapping[str, str]) -> None:
     bus = bus_at(settings.redis.url, settings.redis.key_prefix)
     try:
         async with Database(
-            settings.database.url, max_size=4, name="minuet-recorder", by_key=True
+            settings.database.url, max_size=4, name="minuet-recorder", plan_anew=True
         ) as database:
             recorder = Recorder(database, bus, blob_ttl_s=settings.blob.cache_ttl_s)
             duties = {

@@ -40,14 +40,14 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, max_size: int = 10, name: str = "minuet", by_key: bool = False
+        self, url: str, *, max_size: int = 10, name: str = "minuet", plan_anew: bool = False
     ) -> None:
-        """`by_key`: all that is asked finds its rows by key, so that no plan needs to read a whole
-        table; one made while the table was small would do so for ever more rows."""
+        """`plan_anew`: no plan is kept at all. For who asks seldom for much, of tables that grow
+        meanwhile."""
         self._url = url
         self._max_size = max_size
         self._name = name
-        self._by_key = by_key
+        self._plan_anew = plan_anew
         self._pool: Pool[asyncpg.Record] | None = None
 
     async def open(self) -> Self:
@@ -66,7 +66,7 @@ class Database:
                     "synchronous_commit": "on",
                     "timezone": "UTC",
                     "jit": "off",
-                    "enable_seqscan": "off" if self._by_key else "on",
+                    "plan_cache_mode": "force_custom_plan" if self._plan_anew else "auto",
                 },
             )
         return self
