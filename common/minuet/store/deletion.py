@@ -6,7 +6,7 @@ still to be swept, and tells late news of a run from news of one that never was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -79,8 +79,15 @@ async def unswept(c: Connection, *, limit: int) -> list[str]:
 
 async def sweep_parts(c: Connection, runs: Sequence[str], *, limit: int) -> int:
     """Delete up to `limit` rows of each part; how many. 0 tells that nothing is left."""
+    return await delete_rows(c, PARTS, runs, limit=limit)
+
+
+async def delete_rows(
+    c: Connection, tables: Iterable[str], runs: Sequence[str], *, limit: int
+) -> int:
+    """Delete rows of these runs, up to `limit` of each table; how many."""
     deleted = 0
-    for table in PARTS:
+    for table in tables:
         tag = await c.execute(
             f"delete from {table} where ctid = any(array("  # noqa: S608 - constants
             f"select ctid from {table} where run_id = any($1::text[]) limit $2))",

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .deletion import delete_rows
+
 if TYPE_CHECKING:
     from .database import Connection
 
@@ -77,15 +79,7 @@ async def expired_roots(
 async def delete_told(c: Connection, runs: Sequence[str], *, limit: int) -> int:
     """Delete what was told beside the history of these runs, up to `limit` rows of each kind; how
     many. 0 tells that nothing is left."""
-    deleted = 0
-    for table in LIVE_PARTS:
-        tag = await c.execute(
-            f"delete from {table} where ctid = any(array("  # noqa: S608 - constants
-            f"select ctid from {table} where run_id = any($1::text[]) limit $2))",
-            runs, limit,
-        )  # fmt: skip
-        deleted += int(tag.split()[1])
-    return deleted
+    return await delete_rows(c, LIVE_PARTS, runs, limit=limit)
 
 
 async def delete_settled_letters(c: Connection, *, age: timedelta, limit: int) -> int:
