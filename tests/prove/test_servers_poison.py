@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.crash.ledger import read_ledger
 from tests.support.waiting import until
 
 from .conftest import FleetFactory
@@ -24,6 +25,7 @@ pytestmark = [pytest.mark.prove, pytest.mark.slow, pytest.mark.timeout(300)]
 
 NODES = [*LEDGER_NODES, *PATIENT_NODES]
 DEADLY = 3
+SLOW_MS = 8_000
 WORKERS: dict[str, Any] = {"MINUET_WORKER_LEASE_MS": "3000", "MINUET_WORKER_HEARTBEAT_MS": "500"}
 
 
@@ -37,6 +39,11 @@ NEIGHBOUR = document(
     "prove-neighbour",
     {"id": "first", **STEP},
     {"id": "deadly", "type": "prove.deadly", "config": {"dies": "${inputs.dies}"}},
+    {"id": "last", **STEP},
+)
+SLOW_NEIGHBOUR = document(
+    "prove-slow-neighbour",
+    {"id": "deadly", "type": "prove.deadly", "config": {"dies": "${inputs.dies}", "ms": SLOW_MS}},
     {"id": "last", **STEP},
 )
 MARKED = document("prove-marked", {"id": "first", **STEP}, {"id": "marked", "type": "prove.marked"})
@@ -106,7 +113,7 @@ def test_command_that_cannot_be_routed(fleet: FleetFactory, proof: Proof) -> Non
 
 def test_node_that_kills_its_worker(fleet: FleetFactory, proof: Proof) -> None:
     """After five workers it ends on `worker_lost`; everything else is done, what shared pages with
-    it too. One slot: of what runs in a process at the same time nobody can tell who killed it."""
+    it too. One slot: they do not run in one process at the same time."""
     made = fleet(env=WORKERS)
     made.start_all()
     one_slot = {"MINUET_WORKER_SLOTS": "1"}
@@ -117,8 +124,8 @@ def test_node_that_kills_its_worker(fleet: FleetFactory, proof: Proof) -> None:
         proof.scenario("nodes that kill their worker each time", **WORKERS) as scenario,
     ):
         started_at = time.time()
-        deadly = [start(made, dies=True) for _ in range(DEADLY)]
-        innocent = [start(made, dies=False) for _ in range(40)]
+        deadly = [start(made, "prove-neighbour", dies=True) for _ in range(DEADLY)]
+        innocent = [start(made, "prove-neighbour", dies=False) for _ in range(40)]
         runs = [*innocent, *work.start(40)]
         work.until_ended([*deadly, *runs], 180)
         scenario.figures["all_ended_s"] = round(time.time() - started_at, 1)
@@ -130,8 +137,32 @@ def test_node_that_kills_its_worker(fleet: FleetFactory, proof: Proof) -> None:
         scenario.take(judge(made, runs, ledger_nodes=nodes, expected="succeeded"))
 
 
-def start(fleet: Fleet, *, dies: bool) -> str:
-    body = {"workflow": "prove-neighbour", "inputs": {"dies": dies}}
+def test_neighbours_of_a_node_that_kills_its_worker(fleet: FleetFactory, proof: Proof) -> None:
+    """They are at work in the same process whenever it dies, and nobody can tell who killed it: yet
+    only the killer ends on `worker_lost`."""
+    made = fleet(env=WORKERS)
+    made.start_all()
+    made.add("worker-deadly", module="tests.prove.faults.deadly")
+    until(lambda: made.serves("prove.deadly"), "the type is known")
+    with (
+        load(made, SLOW_NEIGHBOUR) as work,
+        proof.scenario("node that kills its worker, slow ones beside it", **WORKERS) as scenario,
+    ):
+        started_at = time.time()
+        innocent = [start(made, "prove-slow-neighbour", dies=False) for _ in range(6)]
+        until(lambda: len(read_ledger(made.ledger)) == len(innocent), "they are all at work")
+        deadly = [start(made, "prove-slow-neighbour", dies=True)]
+        work.until_ended([*deadly, *innocent], 180)
+        scenario.figures["all_ended_s"] = round(time.time() - started_at, 1)
+        scenario.kills = sum("was killed" in what for _, _, what in made.deaths)
+        assert made.get(f"/runs/{deadly[0]}")["error"]["code"] == "worker_lost"
+        nodes = [*NODES, "deadly"]
+        scenario.take(judge(made, deadly, ledger_nodes=nodes, expected="failed"))
+        scenario.take(judge(made, innocent, ledger_nodes=nodes, expected="succeeded"))
+
+
+def start(fleet: Fleet, workflow: str, *, dies: bool) -> str:
+    body = {"workflow": workflow, "inputs": {"dies": dies}}
     answer = fleet.http.post("/runs", json=body)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])

@@ -29,6 +29,7 @@ from .outcome import cancelled, failed
 from .page import Page
 from .ports import Blobs, RuntimeBus, ThreadBus
 from .presence import Presence
+from .probation import Probation
 from .reclaimer import Reclaimer
 from .registry import NodeSpec
 from .render import Renderer
@@ -40,6 +41,7 @@ from .watcher import Watcher
 log = structlog.get_logger()
 
 ENTRANCE_S = 0.2
+PROBATION_S = 0.25  # between two looks whether a suspect may start now
 
 
 class Worker:
@@ -81,6 +83,7 @@ class Worker:
         self._reclaimer = Reclaimer(
             bus=bus, consumer=self.id, streams=lambda: self._taker.streams, options=self.options
         )
+        self._probation = Probation(self._clock.monotonic, self.options.lease_ms / 1000)
         self._held: dict[tuple[int, str, str], Page] = {}
         self._completer = Completer(bus, self._released)
         self._watcher = Watcher(
@@ -178,7 +181,8 @@ class Worker:
                     await asyncio.sleep(ENTRANCE_S)
                     continue
                 deliveries = await self._taker.take(self._free)
-                await self._start_all(deliveries)
+                if await self._start_all(deliveries):
+                    await asyncio.sleep(PROBATION_S)
             except Unavailable as exc:
                 self._entrance.doubt()
                 self._log_away(backoff, exc)
@@ -195,19 +199,23 @@ class Worker:
             log.info("bus_back")
         backoff.reset()
 
-    async def _start_all(self, deliveries: list[Delivery]) -> None:
+    async def _start_all(self, deliveries: list[Delivery]) -> bool:
         """Start as many as there are slots for; the rest goes back, and so does what came from a
-        server that nobody vouches for."""
+        server that nobody vouches for. Whether suspects went back, for which it is too early."""
         if deliveries and not self._entrance.stands:
             for delivery in deliveries:
                 await self._surrender(delivery)
-            return
+            return False
+        put_off = False
         cancels = await self._wanted.cancelled(deliveries)
         for delivery, flags in zip(deliveries, cancels, strict=True):
-            if self._free and not self._stopping.is_set():
+            admitted = self._probation.admits(delivery.deliveries)
+            if admitted and self._free and not self._stopping.is_set():
                 self._start(delivery, flags)
             else:
+                put_off = put_off or not admitted
                 await self._surrender(delivery)
+        return put_off
 
     async def _surrender(self, delivery: Delivery) -> None:
         try:
@@ -224,6 +232,10 @@ class Worker:
         page_tokens(spec.name).observe(len(delivery.tokens))
         self._free -= 1
         SLOTS_BUSY.set(self.busy)
+        if self._probation.begin(page.key, delivery.deliveries):
+            # Should it kill this process, this is the last that is heard of it.
+            token_id, _ = delivery.tokens[0]
+            log.warning("suspect_started", token=token_id, deliveries=delivery.deliveries)
         self._held[page.key] = page
         page.task = self._loop.create_task(self._run_page(page))
         self._tasks.add(page.task)
@@ -252,6 +264,7 @@ class Worker:
             self._free += 1
             SLOTS_BUSY.set(self.busy)
             self._slot_freed.set()
+            self._probation.end(page.key)
             page.execution = None
         self._completer.add(page)
 
