@@ -14,6 +14,8 @@ function opened(seq: number, cursor: string | null = null): RunState {
 function setUp(state: RunState, last: number, changes: Partial<RestPorts> = {}) {
   const held = { state }
   const asked: number[] = []
+  const folds: number[] = []
+  const clock = { now: 0 }
   const ports: RestPorts = {
     nodes: async () => ({ items: [], seq: last }),
     events: async (after) => {
@@ -24,6 +26,7 @@ function setUp(state: RunState, last: number, changes: Partial<RestPorts> = {}) 
     isPassing: () => true,
     report: vi.fn(),
     pause: async () => {},
+    now: () => clock.now,
     ...changes,
   }
   const stop = new AbortController()
@@ -31,12 +34,13 @@ function setUp(state: RunState, last: number, changes: Partial<RestPorts> = {}) 
     loadRest(
       () => held.state,
       (actions) => {
+        folds.push(actions.length)
         held.state = foldAll(held.state, actions)
       },
       ports,
       stop.signal,
     )
-  return { held, asked, ports, load, stop }
+  return { held, asked, folds, clock, ports, load, stop }
 }
 
 describe('loading what a snapshot leaves out', () => {
@@ -65,6 +69,31 @@ describe('loading what a snapshot leaves out', () => {
     })
     await load()
     expect(ids(held.state)).toEqual([1, 2, 3, 4, 5, 6])
+  })
+
+  it('shows the first page at once, and what follows in ever larger parts', async () => {
+    const setup = setUp(opened(60), 60)
+    const { events } = setup.ports
+    setup.ports.events = async (after, signal) => {
+      setup.clock.now += 400
+      return events(after, signal)
+    }
+    await setup.load()
+    expect(ids(setup.held.state)).toHaveLength(60)
+    expect(setup.folds).toEqual([1, 3, 5, 6])
+  })
+
+  it('keeps what it gathered when a later page fails', async () => {
+    let failures = 1
+    const setup = setUp(opened(12), 12)
+    const { events } = setup.ports
+    setup.ports.events = async (after, signal) => {
+      if (after === 8 && failures-- > 0) throw new Error('away')
+      return events(after, signal)
+    }
+    await setup.load()
+    expect(ids(setup.held.state)).toHaveLength(12)
+    expect(setup.asked).toEqual([0, 4, 8])
   })
 
   it('gives up and says so when another try cannot help', async () => {

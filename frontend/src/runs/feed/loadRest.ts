@@ -6,6 +6,7 @@ import {
   type RunAction,
   type RunState,
 } from '@/model/run-fold'
+import { Gathering } from './Gathering'
 
 /** What it needs of the world; tests give their own. */
 export interface RestPorts {
@@ -18,6 +19,8 @@ export interface RestPorts {
   isPassing: (error: unknown) => boolean
   report: (error: unknown) => void
   pause: (ms: number, signal: AbortSignal) => Promise<void>
+  /** Ms of a clock that only goes forward. */
+  now: () => number
 }
 
 const AGAIN_MS = 1_000
@@ -31,11 +34,14 @@ export async function loadRest(
 ): Promise<void> {
   const { run } = state()
   while (!signal.aborted) {
+    const pages = new Gathering(fold, ports.now)
     try {
-      await loadNodes(run.nodes_next_cursor ?? null, fold, ports, signal)
-      await loadEvents(state, run.seq, fold, ports, signal)
+      await loadNodes(run.nodes_next_cursor ?? null, pages, ports, signal)
+      await loadEvents(heldWithoutGap(state()), run.seq, pages, ports, signal)
+      if (!signal.aborted) pages.flush()
       return
     } catch (error) {
+      if (!signal.aborted) pages.flush()
       if (signal.aborted) return
       if (!ports.isPassing(error)) return ports.report(error)
       await ports.pause(AGAIN_MS, signal)
@@ -45,30 +51,29 @@ export async function loadRest(
 
 async function loadNodes(
   first: string | null,
-  fold: (actions: RunAction[]) => void,
+  pages: Gathering,
   ports: RestPorts,
   signal: AbortSignal,
 ): Promise<void> {
   for (let cursor = first; cursor; ) {
     const page = await ports.nodes(cursor, signal)
     if (signal.aborted) return
-    fold([{ kind: 'nodes', nodes: page.items, seq: page.seq }])
+    pages.add({ kind: 'nodes', nodes: page.items, seq: page.seq })
     cursor = page.next_cursor ?? null
   }
 }
 
-/** From where the events that are held have a gap. */
 async function loadEvents(
-  state: () => RunState,
+  from: number,
   upTo: number,
-  fold: (actions: RunAction[]) => void,
+  pages: Gathering,
   ports: RestPorts,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let after = heldWithoutGap(state()); after < upTo && !signal.aborted; ) {
+  for (let after = from; after < upTo && !signal.aborted; ) {
     const page = await ports.events(after, signal)
     if (signal.aborted || page.items.length === 0) return
-    fold([{ kind: 'history', events: page.items }])
+    pages.add({ kind: 'history', events: page.items })
     after = page.after
   }
 }

@@ -75,6 +75,7 @@ function restPorts(id: string): RestPorts {
     isPassing: (error) => asProblem(error).isPassing,
     report: reportError,
     pause,
+    now: () => performance.now(),
   }
 }
 
