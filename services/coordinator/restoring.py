@@ -78,11 +78,11 @@ class Restores:
         self._clock = clock
 
     async def read(
-        self, partition: OwnedPartition, restore: Restore, head: Head | None
+        self, partition: OwnedPartition, restore: Restore, own: RunState | None, head: Head | None
     ) -> RestoredRun | None:
-        """The run to install, or None if that is not called for or cannot be read. `head` is what
-        Redis knows of a run that is not in memory. Raises StoreUnavailable."""
-        own = partition.states.get(restore.run)
+        """The run to install, or None if that is not called for or cannot be read. `own` is the
+        run in memory, also one that has ended and left it since its batch was loaded; `head` what
+        Redis knew then of one that was not there. Raises StoreUnavailable."""
         seq = own.seq if own is not None else head.seq if head is not None else -1
         if seq >= restore.seq and not restore.fork:
             return None

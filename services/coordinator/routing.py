@@ -155,10 +155,13 @@ class BatchRouter:
         await partition.room()
         await partition.shrink()
         _drop_moot(partition, batch)
+        # What is in memory is not loaded, and a run that has ended may leave it at any await.
+        held = {run: partition.states.get(run) for run in batch.restores}
         heads = await self._loader.load(partition, batch)
         restored: dict[str, RestoredRun] = {}
-        for each in batch.restores.values():
-            found = await self._restores.read(partition, each, heads.get(each.run))
+        for run, each in batch.restores.items():
+            own = partition.states.get(run, held[run])
+            found = await self._restores.read(partition, each, own, heads.get(run))
             if found is not None:
                 restored[each.run] = found
         plans = await self._loader.load_patches(partition, batch)

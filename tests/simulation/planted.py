@@ -265,8 +265,8 @@ def recorders_do_not_queue() -> list[Patch]:
 def restore_installed_whatever_the_owner_has() -> list[Patch]:
     read = Restores.read
 
-    async def always(self: Restores, partition: Any, restore: Restore, head: Any) -> Any:
-        return await read(self, partition, msgspec.structs.replace(restore, fork=True), head)
+    async def always(self: Restores, p: Any, restore: Restore, own: Any, head: Any) -> Any:
+        return await read(self, p, msgspec.structs.replace(restore, fork=True), own, head)
 
     def never(self: Restores, partition: Any, found: Any, refused: int) -> bool:
         return False

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 
-from minuet.bus.api import StaleRuns
+from minuet.bus.api import Loaded, StaleRuns
 from minuet.model.errors import StoreUnavailable
 from minuet.model.ir import Ir, IrEdge, IrNode
 from minuet.model.signal import Restore
@@ -40,6 +41,32 @@ async def test_restore_of_a_run_that_ended_meanwhile_changes_nothing() -> None:
     records = (await bench.records())["3-x"]
     assert [record.status for record in records] == [RunStatus.RUNNING, RunStatus.SUCCEEDED]
     assert "3-x" not in desk.partition.states
+
+
+async def test_restore_of_a_run_whose_end_is_acknowledged_meanwhile_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It leaves memory while the rest of the batch is loaded."""
+    bench, desk, ir = await started(length=1)
+    load = bench.bus.load_runs
+
+    async def load_late(p: int, runs: Sequence[str]) -> list[Loaded | None]:
+        await desk.partition.drained()
+        return await load(p, runs)
+
+    monkeypatch.setattr(bench.bus, "load_runs", load_late)
+    await desk.done("3-x/n0/1/1")
+    end = await desk.read()
+    await bench.start("3-y", await bench.put_ir(ir))
+    await desk.signal("restore", await desk.restore_of(ir, "3-x", transitions=1))
+    rest = (await desk.read())[len(end) :]
+    await desk.router.route(desk.partition, decode_batch(end))
+    assert "3-x" in desk.partition.states
+    await desk.router.route(desk.partition, decode_batch(rest))
+    await desk.partition.drained()
+    records = (await bench.records())["3-x"]
+    assert [record.status for record in records] == [RunStatus.RUNNING, RunStatus.SUCCEEDED]
+    assert list(desk.partition.states) == ["3-y"]
 
 
 async def test_restore_of_a_run_that_ended_and_was_purged_changes_nothing() -> None:
