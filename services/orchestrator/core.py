@@ -146,7 +146,7 @@ def assemble(
         workflows=workflows, runs=runs, starter=starter,
         commander=commander, why_not=WhyNot(db, bus, runs, definitions, admission),
         approvals=Approvals(db, commander), intake=intake,
-        patches=Patches(db, runs, definitions, commander),
+        patches=Patches(db, runs, definitions, commander, recorded),
         retrier=retrier, dead_letters=DeadLetters(db, retrier, starter),
         tickets=Tickets(bus, fanout or FanoutSettings()),
         keys=Keys(db, authenticator), site=Site(settings.site_dir), deleter=deleter,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 from collections.abc import Iterator
+from threading import Timer
 from typing import Any
 
 import httpx
@@ -136,6 +139,23 @@ def test_an_agent_that_is_not_at_work_changes_nothing(
     answer = ask(rig, run, key.format(run=run), node("n", value=1), edge("own", "n"))
     assert (answer.status_code, answer.json()["reason"]) == (409, "policy"), answer.text
     assert told in answer.text
+
+
+def test_an_agent_that_is_quicker_than_the_recorder_is_waited_for(rig: Rig) -> None:
+    own = {"id": "own", "type": "agent", "config": {"prompt": "p", "types": ["transform"]}}
+    recorder = rig.suite.pids()["recorder"]
+    os.kill(recorder, signal.SIGSTOP)
+    going_on = Timer(1.0, os.kill, (recorder, signal.SIGCONT))
+    try:
+        run = rig.start(document("quick", [own], []))
+        going_on.start()
+        answer = ask(rig, run, f"{run}/own/1/1", node("n", value=1), edge("own", "n"))
+    finally:
+        going_on.cancel()
+        os.kill(recorder, signal.SIGCONT)
+    assert (answer.status_code, answer.json()["status"]) == (200, "applied"), answer.text
+    assert rig.http.post(f"/runs/{run}/cancel", json={}).status_code == 200
+    assert rig.wait(run)["status"] == "cancelled"
 
 
 def test_the_twenty_first_patch_of_agents_is_refused(rig: Rig, run: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,12 +22,13 @@ from minuet.store import page, patches
 from minuet.store.database import Database
 from minuet.store.history import without_nul
 from minuet.store.patches import NewPatch, PatchRow, RefusedPatch
-from minuet.store.runs import RunRow
-from minuet.views.schemas import CommandView
+from minuet.store.runs import Progress, RunRow
+from minuet.views.schemas import CommandView, NodeView
 
 from ..auth import Principal
 from ..definitions import Definition, Definitions
 from ..errors import KeyReused, PatchRefused, PreconditionFailed, RunEnded
+from ..recorded import Recorded
 from ..runs.commanding import Commander, Sent
 from ..runs.service import Runs
 from .refused import Refused, kept_operations
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from minuet.store.database import Connection
 
 MAX_TRIES: Final = 5
+RECORD_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,18 @@ class Draft:
 
 class Patches:
     def __init__(
-        self, db: Database, runs: Runs, definitions: Definitions, commander: Commander
+        self,
+        db: Database,
+        runs: Runs,
+        definitions: Definitions,
+        commander: Commander,
+        recorded: Recorded,
     ) -> None:
         self._db = db
         self._runs = runs
         self._definitions = definitions
         self._commander = commander
+        self._recorded = recorded
 
     async def apply(
         self, principal: Principal, run: str, body: PatchBody, *, key: str | None, base: str | None
@@ -140,12 +150,27 @@ class Patches:
         self, principal: Principal, run: str, id: str, body: PatchBody, base: str | None
     ) -> Draft:
         row = await self._runs.row(principal, run)
+        if principal.kind == AGENT:
+            row = await self._recorded_far_enough(principal, row, id)
         if RunStatus(row.status).ended:
             raise _ended(run, RunStatus(row.status))
         try:
             return await self._judged(principal, row, id, body, base)
         except (PatchError, InvalidDocument, PatchRefused, PreconditionFailed) as error:
             raise Refused(row, error) from error
+
+    async def _recorded_far_enough(self, principal: Principal, row: RunRow, id: str) -> RunRow:
+        """The run once it is recorded that the agent's node is at work, which an agent may be
+        quicker than; as it is after some seconds if it is not, or if it cannot come to that."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECORD_S):
+                while not RunStatus(row.status).ended:
+                    nodes = await self._runs.recorded_nodes(principal, row)
+                    if not begins_yet(id, row.id, nodes):
+                        break
+                    await self._recorded.wait(row.id, _past(row.seq), timeout_s=RECORD_S)
+                    row = await self._runs.row(principal, row.id)
+        return row
 
     async def _judged(
         self, principal: Principal, row: RunRow, id: str, body: PatchBody, base: str | None
@@ -241,6 +266,21 @@ class Patches:
     async def _document(self, tenant: str, digest: str) -> dict[str, Any]:
         document: dict[str, Any] = msgspec.json.decode(await self._definitions.blob(tenant, digest))
         return document
+
+
+def begins_yet(id: str, run: str, nodes: Sequence[NodeView]) -> bool:
+    """Whether what is recorded of the node that this agent's patch names is from before its
+    execution: it may be at work all the same."""
+    name = agent_of(id, run)
+    view = next((view for view in nodes if view.id == name), None)
+    if view is None:
+        return False
+    gen = int(id.split("/")[2])
+    return view.gen < gen or (view.gen == gen and _status(view.status) is NodeStatus.RETRYING)
+
+
+def _past(seq: int) -> Callable[[Progress], bool]:
+    return lambda progress: progress.seq > seq or progress.ended
 
 
 def _own_node(id: str, run: str, status: Mapping[str, NodeStatus]) -> str:
