@@ -13,7 +13,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(PY) -m uv --quiet
-WORKERS ?= 2
+WORKERS ?= 3
 # Extra arguments for pytest, as in `make test ARGS="-k router -x"`.
 ARGS ?=
 # A suite is eight processes, and tests start many suites: each would compile all it imports anew.

@@ -78,12 +78,12 @@ def known(client: Client) -> bool:
     return not client.workflows.validate(DOCUMENT).diagnostics
 
 
-def taken_by_the_dead(suite: Suite) -> int:
-    """Take whatever stands in the task streams, as a worker that then dies; how many pages."""
+def taken_by_the_dead(suite: Suite) -> bool:
+    """Take whatever stands in the task streams, as a worker that then dies; whether there was."""
     redis: Any = Redis.from_url(suite.redis_url, protocol=2)
     keys = list(redis.scan_iter(match="*:tasks:count_words"))
     found = redis.xreadgroup("workers", "dead", dict.fromkeys(keys, ">"))
-    return sum(len(entries) for _, entries in found)
+    return any(entries for _, entries in found)
 
 
 def test_it_is_written_without_minuet() -> None:
@@ -111,7 +111,7 @@ def test_what_it_raises_ends_the_node_on_error(suite: Suite, client: Client) -> 
 
 def test_it_takes_over_from_the_dead(suite: Suite, client: Client) -> None:
     started = client.runs.start("count", INPUTS)
-    assert until(lambda: taken_by_the_dead(suite), "its tokens are out") >= 1
+    until(lambda: taken_by_the_dead(suite), "its tokens are out")
     with worker(suite):
         run = client.runs.wait(started.id, timeout_s=30)
     assert (run.status, run.outputs) == ("succeeded", {"words": 5})
@@ -119,7 +119,7 @@ def test_it_takes_over_from_the_dead(suite: Suite, client: Client) -> None:
 
 def test_a_token_that_kills_workers_is_given_up(suite: Suite, client: Client) -> None:
     started = client.runs.start("count", INPUTS)
-    assert until(lambda: taken_by_the_dead(suite), "its tokens are out") >= 1
+    until(lambda: taken_by_the_dead(suite), "its tokens are out")
     with worker(suite, MINUET_WORKER_MAX_DELIVERIES="1"):
         run = client.runs.wait(started.id, timeout_s=30)
     assert run.status == "failed"
