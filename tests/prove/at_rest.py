@@ -72,8 +72,11 @@ def _of_run(client: Any, key: str) -> Iterable[str]:
     text = client.hget(key, "head")
     if text is None:
         return  # it was just forgotten
+    fields = client.hlen(key) - 1
+    if not fields:
+        return  # archived: for a minute the head stays, of a run that came back alive too
     head = Head.decode(text)
     if not RunStatus(head.status).ended or head.counter:
         yield f"{key}: {head.counter} live tokens, {RunStatus(head.status).word}"
-    elif fields := client.hlen(key) - 1:
+    else:
         yield f"{key}: {fields} fields beside its head though it was recorded"
